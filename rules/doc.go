@@ -1,0 +1,81 @@
+// Package rules is the rule language: packs in YAML with expressions at the leaves, compiled once into
+// an immutable Program. It is pure: no clock, no I/O, no logs, no metrics. This page is the contract;
+// the engine (package pointer) and the reference evaluator (package explain) each fulfil it on their own.
+//
+// # Facts and inputs
+//
+// An input is a named filter over one kind of fact. A fact belongs to an input when
+//
+//   - its kind is the input's, and at least one of its codings is one of the input's codes (an input
+//     that lists no codes takes every code of its kind);
+//   - it is not negated (attribute "negated": do-not-perform, not done, refuted), and its value is not
+//     absent (dataAbsentReason), unless the input's `where` asks for negated or absent_reason;
+//   - every condition of its `where`, and of the inputs it is made `from`, is true of it (unknown is not
+//     enough);
+//   - if the input is numeric and declares a unit, and the fact carries a number, then that number can
+//     be converted to the input's unit. A number without a unit, or in a unit that cannot be converted,
+//     is not guessed: the fact does not belong to the input (and Program.Unconvertible says so).
+//
+// An input's type is number unless it says `value: code`, `value: boolean` or `value: text`. Terms about
+// values see the facts of the input that carry a value of that type: a number (converted to the input's
+// unit); a boolean; a text; for code, the code (without its system) of the value's first coding.
+// exists, count and the terms about time see every fact of the input.
+//
+// # Windows and time
+//
+// A term asks at an instant now. With no window it sees every fact with time <= now. With a window
+// '48h' it sees now-48h <= time <= now; with 'a..b' it sees now-a <= time <= now-b; both ends are
+// closed, the resolution is one millisecond. Durations are whole numbers with a unit, and sums of
+// them: ms s m h d w (exact; d is 24 hours) and mo y (calendar, in the pack's zone), as in '1y6mo', '36h'.
+// A fact dated after now is not seen. Facts are in order of time, and of two at one instant the one
+// stated later in the log is the later.
+//
+// # Terms
+//
+//	exists     boolean: the window has a fact
+//	count      number: how many facts; 0 of none
+//	last first the value of the latest, earliest fact of the window that has one
+//	min max    number: the least, greatest
+//	sum        number: 0 of none
+//	mean       number
+//	delta      number: last - first; needs two values
+//	last_time first_time   time of the latest, earliest fact
+//	hours_since days_since number: from the latest fact of the window to now, in hours, in days of 24 hours
+//	active     boolean: some fact of the input with time <= now has now <= end (no window is taken)
+//	patient.age patient.age_months   completed years, months at now, in the pack's zone, by the calendar:
+//	           a year is completed at the start of the birthday (28 February for one born on the 29th)
+//	patient.sex text; patient.deceased boolean, true from the instant of death on (false while not known dead)
+//
+// Where there is nothing to answer with, a term is missing: last, first, min, max, mean of no value,
+// delta of fewer than two, the times of no fact, age of an unknown birth date. If the log never said
+// anything about the patient's person, patient.sex, age and deceased are missing.
+//
+// Numbers with a comparator: a result "<5" is a bound. last and first pass it on. If every value in the
+// window is exact, min, max, sum, mean and delta are exact. Otherwise sum, mean and delta are missing;
+// max is the greatest number stated: Above when any value of the window is Above, else Below if a value
+// with that number is Below; but missing where the window has both Above and Below values; min is the
+// mirror of it (the least number; Below when any value is Below; else Above if a value with that number
+// is Above; missing with both).
+// A bounded number compares as far as it is known: "<5" < 5 and "<5" <= 5 are true (also for any greater
+// number), "<5" >= 5 and "<5" > 5 false (also for any greater number), "<5" == 5 false (also for any
+// greater), "<5" != 5 true (likewise); every other comparison is unknown. ">" is the mirror. Two bounded
+// numbers compare to unknown. Arithmetic with a bounded number is missing.
+//
+// # Expressions
+//
+// Missing travels: arithmetic and comparison with a missing side are missing, and a missing boolean is
+// the third truth value, unknown. `x ?? y` is x unless that is missing, then y. `c ? a : b` is missing
+// when c is. `and`, `or`, `not` are Kleene's (truth.go); so are all (and), any (or), none (not any) and
+// at_least (AtLeast). Division by zero is missing, and so is a result that is not finite. Numbers
+// compare by Compare, everywhere: a fact's value in `where`, too.
+//
+// hours_since and days_since change with every millisecond, so an expression may only compare one of
+// them, alone or with a ?? default, with something that has no such term in it:
+// `lactate.hours_since() >= 6`, `(lactate.hours_since() ?? 1000) > 6`. In a message they are shown in
+// whole units, rounded down.
+//
+// # Rules
+//
+// A rule is true, false or unknown for a patient at an instant. It fires at the instant it becomes
+// true and clears at the instant it is no longer true (false or unknown).
+package rules

@@ -1,0 +1,122 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// Program is a compiled rule set. It is immutable: any number of goroutines may use one at the same
+// time, and nothing it returns may be changed.
+type Program struct {
+	Hash   string // of the set's content, hex; names it in the log, in rows and in answers
+	Zone   *time.Location
+	Inputs []*Input // Inputs[0] is always the patient's own stream
+	Terms  []*Term
+	Atoms  []*Atom
+	Rules  []*Rule
+
+	rulesOfInput [][]int32 // input → rules that a fact of it can change
+	index        inputIndex
+	packs        []string
+}
+
+// Input is a named filter over facts.
+type Input struct {
+	ID    int
+	Pack  string
+	Name  string
+	Kind  clinical.Kind
+	Codes map[clinical.Code]struct{} // nil: every code of the kind
+	Type  clinical.ValueType         // what its value terms speak of: Number (the usual), Coded, Boolean, Text
+	Unit  string                     // UCUM; "" takes numbers as they are
+	Where []Expr                     // all must be true of the fact; from the outermost input inwards
+
+	accept accept // Where and the unit, compiled
+}
+
+// Atom is a boolean expression over terms that and, or, not and at-least do not split further.
+// Equal atoms are shared by all rules of a program.
+type Atom struct {
+	ID     int
+	Terms  []int // indices into Program.Terms, ascending, unique
+	Expr   Expr  // as written: what the reference evaluator reads
+	Source string
+
+	// Elapsed is the index of the one term of this atom that changes with every millisecond
+	// (hours_since, days_since), or -1. The compiler admits such a term only as one side of a comparison
+	// (perhaps under ??), so that between two events the atom is monotone in now, or for == and != an
+	// interval.
+	Elapsed int
+	// Threshold is set when the atom is a comparison of one Count term with a constant, so that its
+	// horizon can be exact.
+	Threshold *Threshold
+
+	code code
+}
+
+// Threshold says that an atom is `term op constant`.
+type Threshold struct {
+	Term     int
+	Op       string // < <= > >= == !=
+	Constant float64
+}
+
+// NodeKind says how a tree node combines its children.
+type NodeKind uint8
+
+const (
+	NodeAtom NodeKind = iota
+	NodeAnd
+	NodeOr
+	NodeNot
+	NodeAtLeast
+	NodeConst
+)
+
+// Node is one node of a rule's tree.
+type Node struct {
+	Kind  NodeKind
+	Atom  int   // NodeAtom: index into Program.Atoms
+	N     int   // NodeAtLeast
+	Const Truth // NodeConst
+	Kids  []*Node
+}
+
+// Severity orders alerts.
+type Severity uint8
+
+const (
+	Info Severity = iota
+	Warning
+	Critical
+)
+
+// String is the word that packs use.
+func (s Severity) String() string { return [...]string{"info", "warning", "critical"}[s] }
+
+// Rule is one compiled rule.
+type Rule struct {
+	Index    int // its place in Program.Rules, which are sorted by ID
+	ID       string
+	Pack     string
+	Version  int
+	Title    string
+	Severity Severity
+	Source   string // the guideline
+	Tags     []string
+	When     Expr  // the whole condition as written: what the reference evaluator reads
+	Tree     *Node // the same, split at and/or/not/at-least into shared atoms
+	Atoms    []int // every atom of Tree, ascending, unique
+	Terms    []int // every term of When, ascending, unique: the values an alert shows
+	Message  *Message
+	File     string // where it is written
+	Line     int
+}
+
+// Message is a rule's text with terms in {{ }}.
+type Message struct {
+	Source string
+	Terms  []int
+	parts  []messagePart
+}

@@ -1,0 +1,114 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// Op is the question that a term asks.
+type Op uint8
+
+const (
+	Exists     Op = iota // Boolean: is there a fact in the window
+	Count                // Number: how many
+	Last                 // the value of the latest fact that has one
+	First                // the value of the earliest
+	Min                  // Number
+	Max                  // Number
+	Sum                  // Number: 0 of none
+	Mean                 // Number
+	Delta                // Number: last minus first; needs two facts
+	LastTime             // Time of the latest fact
+	FirstTime            // Time of the earliest
+	HoursSince           // Number: hours from the latest fact to now
+	DaysSince            // Number: the same in days of 24 hours
+	Active               // Boolean: is there a fact whose period holds now
+	Age                  // Number: completed years (patient)
+	AgeMonths            // Number: completed months (patient)
+	Sex                  // Text: administrative gender (patient)
+	Deceased             // Boolean (patient)
+)
+
+// Term is one question to one input, or about the patient. Equal terms are shared by all rules of a
+// program; ID is its slot.
+type Term struct {
+	ID     int
+	Input  int // index into Program.Inputs; the patient's own stream for Age, AgeMonths, Sex, Deceased
+	Op     Op
+	Window Window
+	Source string // canonical text: "creatinine.min('7d')", with the pack's name before it where two packs differ: "renal/creatinine.min('7d')"
+}
+
+// Window says which facts a term sees at instant now: those with now-From <= time <= now-To.
+// With All set there is no lower end (and To is zero): every fact up to now.
+type Window struct {
+	All      bool
+	From, To Duration
+}
+
+// Duration is a length of time: calendar months (years are twelve) and exact milliseconds.
+type Duration struct {
+	Months int
+	Millis int64
+}
+
+// Before subtracts d from t: first the months, by the calendar of zone (the day held to the month's
+// last: 31 March less a month is 28 or 29 February, and the local time of day is kept), then the
+// milliseconds. It never decreases as t grows.
+func (d Duration) Before(t clinical.Instant, zone *time.Location) clinical.Instant {
+	if d.Months != 0 {
+		t = addMonths(t, -d.Months, zone)
+	}
+	return t - clinical.Instant(d.Millis)
+}
+
+// Lower and Upper are the window's ends at now, both inside it. Lower is clinical.Never without a lower end.
+func (w Window) Lower(now clinical.Instant, zone *time.Location) clinical.Instant {
+	if w.All {
+		return clinical.Never
+	}
+	return w.From.Before(now, zone)
+}
+
+// Upper is the latest instant that the window sees at now.
+func (w Window) Upper(now clinical.Instant, zone *time.Location) clinical.Instant {
+	return w.To.Before(now, zone)
+}
+
+// addMonths moves t by n months in zone, holding the day to the target month's last.
+func addMonths(t clinical.Instant, n int, zone *time.Location) clinical.Instant {
+	at := t.Time().In(zone)
+	y, m, d := at.Date()
+	first := time.Date(y, m+time.Month(n), 1, 0, 0, 0, 0, zone)
+	last := time.Date(first.Year(), first.Month()+1, 0, 0, 0, 0, 0, zone).Day()
+	h, mi, s := at.Clock()
+	return clinical.At(time.Date(first.Year(), first.Month(), min(d, last), h, mi, s, at.Nanosecond(), zone))
+}
+
+// CompletedMonths is how many whole calendar months lie between birth and now in zone: a month is
+// completed at the start of the day of the month of birth (or the month's last day where it is
+// shorter, so that a child of 29 February is a year older on 28 February). It is missing (false) for
+// an unknown birth or a now before it.
+func CompletedMonths(birth, now clinical.Instant, zone *time.Location) (int, bool) {
+	if birth == clinical.Never || now < birth {
+		return 0, false
+	}
+	b, n := birth.Time().In(zone), now.Time().In(zone)
+	months := (n.Year()-b.Year())*12 + int(n.Month()) - int(b.Month())
+	if n.Before(birthday(b, months, zone)) {
+		months--
+	}
+	return max(months, 0), true
+}
+
+// Birthday is the instant at which the given number of months since birth is completed.
+func Birthday(birth clinical.Instant, months int, zone *time.Location) clinical.Instant {
+	return clinical.At(birthday(birth.Time().In(zone), months, zone))
+}
+
+func birthday(b time.Time, months int, zone *time.Location) time.Time {
+	first := time.Date(b.Year(), b.Month()+time.Month(months), 1, 0, 0, 0, 0, zone)
+	last := time.Date(first.Year(), first.Month()+1, 0, 0, 0, 0, 0, zone).Day()
+	return time.Date(first.Year(), first.Month(), min(b.Day(), last), 0, 0, 0, 0, zone)
+}
