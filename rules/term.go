@@ -53,12 +53,14 @@ type Duration struct {
 	Millis int64
 }
 
-// Before subtracts d from t: first the months, by the calendar of zone (the day held to the month's
-// last: 31 March less a month is 28 or 29 February, and the local time of day is kept), then the
-// milliseconds. It never decreases as t grows.
+// Before is the instant d before t. The months go first, by the calendar of zone: the same day of the
+// month and the same time since that day's start. Where the month is too short for the day (a month
+// before 29, 30 or 31 March), or the day too short for the time (a daylight-saving change), it is the
+// last millisecond of the month or of the day. The milliseconds go after. Before never decreases as t
+// grows, so that a fact enters a window once and leaves it once.
 func (d Duration) Before(t clinical.Instant, zone *time.Location) clinical.Instant {
 	if d.Months != 0 {
-		t = addMonths(t, -d.Months, zone)
+		t = monthsBefore(t, d.Months, zone)
 	}
 	return t - clinical.Instant(d.Millis)
 }
@@ -76,14 +78,17 @@ func (w Window) Upper(now clinical.Instant, zone *time.Location) clinical.Instan
 	return w.To.Before(now, zone)
 }
 
-// addMonths moves t by n months in zone, holding the day to the target month's last.
-func addMonths(t clinical.Instant, n int, zone *time.Location) clinical.Instant {
-	at := t.Time().In(zone)
-	y, m, d := at.Date()
-	first := time.Date(y, m+time.Month(n), 1, 0, 0, 0, 0, zone)
-	last := time.Date(first.Year(), first.Month()+1, 0, 0, 0, 0, 0, zone).Day()
-	h, mi, s := at.Clock()
-	return clinical.At(time.Date(first.Year(), first.Month(), min(d, last), h, mi, s, at.Nanosecond(), zone))
+func monthsBefore(t clinical.Instant, n int, zone *time.Location) clinical.Instant {
+	y, m, d := t.Time().In(zone).Date()
+	start := clinical.At(time.Date(y, m, d, 0, 0, 0, 0, zone))
+	first := time.Date(y, m-time.Month(n), 1, 0, 0, 0, 0, zone)
+	y, m, _ = first.Date()
+	if last := time.Date(y, m+1, 0, 0, 0, 0, 0, zone).Day(); d > last {
+		return clinical.At(time.Date(y, m+1, 1, 0, 0, 0, 0, zone)) - 1
+	}
+	day := clinical.At(time.Date(y, m, d, 0, 0, 0, 0, zone))
+	next := clinical.At(time.Date(y, m, d+1, 0, 0, 0, 0, zone))
+	return min(day+(t-start), next-1)
 }
 
 // CompletedMonths is how many whole calendar months lie between birth and now in zone: a month is
