@@ -1,0 +1,87 @@
+package pointer
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// Plan is a program made ready to fold and to read: it knows which inputs each stream feeds and what
+// every rule is for a patient without facts. It is safe for any number of goroutines.
+type Plan struct {
+	Program *rules.Program
+
+	baseline     []rules.Truth
+	baselineTrue []int32
+	baselineRest []int32 // unknown at the baseline
+
+	mu      sync.Mutex
+	matches atomic.Pointer[map[clinical.StreamID][]int32]
+	scratch sync.Pool // *evaluation
+}
+
+// maxMatches bounds the memory of which stream feeds which inputs; a feed has thousands of code sets at most.
+const maxMatches = 1 << 16
+
+// NewPlan prepares a program.
+func NewPlan(p *rules.Program) *Plan {
+	plan := &Plan{Program: p}
+	plan.matches.Store(&map[clinical.StreamID][]int32{})
+	plan.scratch.New = func() any { return newEvaluation(plan) }
+	e := plan.begin(clinical.Never)
+	defer plan.end(e)
+	plan.baseline = make([]rules.Truth, len(p.Rules))
+	for i, r := range p.Rules {
+		truth, _ := e.rule(r)
+		plan.baseline[i] = truth
+		switch truth {
+		case rules.True:
+			plan.baselineTrue = append(plan.baselineTrue, int32(i))
+		case rules.Unknown:
+			plan.baselineRest = append(plan.baselineRest, int32(i))
+		}
+	}
+	return plan
+}
+
+// Baseline is what a rule is for a patient without any fact; it holds for ever.
+func (p *Plan) Baseline(rule int32) rules.Truth { return p.baseline[rule] }
+
+// BaselineTrue lists the rules that are true of a patient without any fact, ascending.
+func (p *Plan) BaselineTrue() []int32 { return p.baselineTrue }
+
+// BaselineUnknown lists the rules that are unknown for a patient without any fact, ascending.
+func (p *Plan) BaselineUnknown() []int32 { return p.baselineRest }
+
+// inputsOf remembers Program.Match for each stream, since the same few thousand occur in every patient.
+func (p *Plan) inputsOf(id clinical.StreamID, s clinical.Stream) []int32 {
+	if inputs, ok := (*p.matches.Load())[id]; ok {
+		return inputs
+	}
+	inputs := p.Program.Match(s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := *p.matches.Load()
+	next := make(map[clinical.StreamID][]int32, len(held)+1)
+	if len(held) < maxMatches {
+		for k, v := range held {
+			next[k] = v
+		}
+	}
+	next[id] = inputs
+	p.matches.Store(&next)
+	return inputs
+}
+
+func (p *Plan) begin(now clinical.Instant) *evaluation {
+	e := p.scratch.Get().(*evaluation)
+	e.start(now)
+	return e
+}
+
+func (p *Plan) end(e *evaluation) {
+	e.release()
+	p.scratch.Put(e)
+}

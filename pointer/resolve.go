@@ -1,0 +1,524 @@
+package pointer
+
+import (
+	"math"
+	"time"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// question is one term asked at one instant of the facts of its input.
+type question struct {
+	term         *rules.Term
+	zone         *time.Location
+	now          clinical.Instant
+	lower, upper clinical.Instant
+	facts        facts
+}
+
+func ask(t *rules.Term, in *rules.Input, zone *time.Location, series []*Series, now clinical.Instant) question {
+	return question{term: t, zone: zone, now: now, facts: factsOf(in, series),
+		lower: t.Window.Lower(now, zone), upper: t.Window.Upper(now, zone)}
+}
+
+// resolve answers the term and says until when the answer holds if nothing new arrives. For the terms
+// about elapsed time it says until when they speak of the same fact.
+func (q *question) resolve() (rules.Value, clinical.Instant) {
+	if len(q.facts.series) == 0 {
+		return empty(q.term.Op), clinical.Forever
+	}
+	switch q.term.Op {
+	case rules.Exists:
+		return q.exists()
+	case rules.Last:
+		return q.last()
+	case rules.First:
+		return q.first()
+	case rules.LastTime, rules.HoursSince, rules.DaysSince:
+		return q.lastTime()
+	case rules.FirstTime:
+		return q.firstTime()
+	case rules.Min, rules.Max:
+		return q.extreme()
+	case rules.Count, rules.Sum, rules.Mean, rules.Delta:
+		return q.aggregate()
+	case rules.Active:
+		return q.active()
+	}
+	return q.person()
+}
+
+// empty is the answer to a term whose input has no fact at all.
+func empty(op rules.Op) rules.Value {
+	switch op {
+	case rules.Exists, rules.Active:
+		return rules.BoolOf(false)
+	case rules.Count, rules.Sum:
+		return rules.NumberOf(0)
+	}
+	return rules.Value{}
+}
+
+// enters is the first instant at which the window sees a fact of time t.
+func (q *question) enters(t clinical.Instant) clinical.Instant {
+	return firstInstant(q.term.Window.To, t, q.zone)
+}
+
+// leaves is the first instant at which the window no longer sees a fact of time t.
+func (q *question) leaves(t clinical.Instant) clinical.Instant {
+	if q.term.Window.All {
+		return clinical.Forever
+	}
+	return firstInstant(q.term.Window.From, t+1, q.zone)
+}
+
+// firstInstant is the least instant n with d.Before(n) >= t. Months are found by bisection, which is
+// sound because Before never decreases.
+func firstInstant(d rules.Duration, t clinical.Instant, zone *time.Location) clinical.Instant {
+	if d.Months == 0 {
+		return later(t, clinical.Instant(d.Millis))
+	}
+	const day = 24 * 60 * 60 * 1000
+	months := clinical.Instant(d.Months)
+	lo := t + clinical.Instant(d.Millis) + months*28*day - 4*day // too early
+	hi := t + clinical.Instant(d.Millis) + months*31*day + 4*day // late enough
+	for lo+1 < hi {
+		mid := lo + (hi-lo)/2
+		if d.Before(mid, zone) >= t {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return hi
+}
+
+// later adds without running past Forever.
+func later(t, by clinical.Instant) clinical.Instant {
+	if t > clinical.Forever-by {
+		return clinical.Forever
+	}
+	return t + by
+}
+
+func (q *question) exists() (rules.Value, clinical.Instant) {
+	var w walk
+	w.from(&q.facts, q.upper, true)
+	latest, ok := q.facts.latest(q.lower, q.upper, false)
+	if !ok {
+		next, ok := w.next()
+		if !ok {
+			return rules.BoolOf(false), clinical.Forever
+		}
+		return rules.BoolOf(false), q.enters(next.entry.Time)
+	}
+	until := q.leaves(latest.entry.Time)
+	for until != clinical.Forever { // a fact that enters before the last one has left keeps it true
+		next, ok := w.next()
+		if !ok || q.enters(next.entry.Time) > until {
+			break
+		}
+		until = q.leaves(next.entry.Time)
+	}
+	return rules.BoolOf(true), until
+}
+
+func (q *question) last() (rules.Value, clinical.Instant) {
+	var w walk
+	w.from(&q.facts, q.upper, true)
+	next, more := w.nextValued()
+	latest, ok := q.facts.latest(q.lower, q.upper, true)
+	if !ok {
+		if !more {
+			return rules.Value{}, clinical.Forever
+		}
+		return rules.Value{}, q.enters(next.entry.Time)
+	}
+	until := q.leaves(latest.entry.Time)
+	for more && q.enters(next.entry.Time) <= until {
+		// Of the facts of one instant the last stated is the one that counts.
+		at, value := next.entry.Time, next.value
+		for more && next.entry.Time == at {
+			value = next.value
+			next, more = w.nextValued()
+		}
+		if value != latest.value {
+			return latest.value, q.enters(at)
+		}
+		until = q.leaves(at)
+	}
+	return latest.value, until
+}
+
+func (q *question) first() (rules.Value, clinical.Instant) {
+	var w walk
+	w.from(&q.facts, q.lower, false)
+	got, ok := w.nextValued()
+	if !ok {
+		return rules.Value{}, clinical.Forever
+	}
+	if got.entry.Time > q.upper {
+		return rules.Value{}, q.enters(got.entry.Time)
+	}
+	until := q.leaves(got.entry.Time)
+	for at := got.entry.Time; until != clinical.Forever; {
+		next, ok := w.nextValued()
+		if !ok {
+			break
+		}
+		if next.entry.Time == at {
+			continue
+		}
+		if at = next.entry.Time; q.enters(at) > until || next.value != got.value {
+			break
+		}
+		until = q.leaves(at)
+	}
+	return got.value, until
+}
+
+func (q *question) lastTime() (rules.Value, clinical.Instant) {
+	var w walk
+	w.from(&q.facts, q.upper, true)
+	until := clinical.Forever
+	if next, ok := w.next(); ok {
+		until = q.enters(next.entry.Time)
+	}
+	latest, ok := q.facts.latest(q.lower, q.upper, false)
+	if !ok {
+		return rules.Value{}, until
+	}
+	until = min(until, q.leaves(latest.entry.Time))
+	switch at := latest.entry.Time; q.term.Op {
+	case rules.HoursSince:
+		return rules.NumberOf(float64(q.now-at) / 3_600_000), until
+	case rules.DaysSince:
+		return rules.NumberOf(float64(q.now-at) / 86_400_000), until
+	default:
+		return rules.TimeOf(at), until
+	}
+}
+
+func (q *question) firstTime() (rules.Value, clinical.Instant) {
+	var w walk
+	w.from(&q.facts, q.lower, false)
+	got, ok := w.next()
+	switch {
+	case !ok:
+		return rules.Value{}, clinical.Forever
+	case got.entry.Time > q.upper:
+		return rules.Value{}, q.enters(got.entry.Time)
+	}
+	return rules.TimeOf(got.entry.Time), q.leaves(got.entry.Time)
+}
+
+// extreme is min and max. Without comparators it holds until the last fact of that value has left, or
+// one beyond it enters; with them, until anything enters or leaves.
+func (q *question) extreme() (rules.Value, clinical.Instant) {
+	sign := 1.0 // of max; min is max of the negated
+	if q.term.Op == rules.Min {
+		sign = -1
+	}
+	var best float64
+	var bounds struct{ toward, away, atBest bool } // Above and Below values for max, the other way round for min
+	var firstAt, bestAt clinical.Instant
+	n := 0
+	q.scan(func(e *Entry, v rules.Value) {
+		x := sign * v.Num
+		if n == 0 || x > best {
+			best, bounds.atBest = x, false
+		}
+		if x == best {
+			bestAt = e.Time
+		}
+		switch clinical.Comparator(sign) * v.Bound {
+		case clinical.Above:
+			bounds.toward = true
+		case clinical.Below:
+			bounds.away = true
+			bounds.atBest = bounds.atBest || x == best
+		}
+		if n == 0 {
+			firstAt = e.Time
+		}
+		n++
+	}, func(c *Chunk) {
+		x := c.summary.max
+		if q.term.Op == rules.Min {
+			x = -c.summary.min
+		}
+		if n == 0 || x > best {
+			best, bounds.atBest = x, false
+		}
+		if x == best {
+			for i := len(c.Entries) - 1; i >= 0; i-- {
+				if sign*c.Entries[i].Number == best {
+					bestAt = c.Entries[i].Time
+					break
+				}
+			}
+		}
+		if n == 0 {
+			firstAt = c.Entries[0].Time
+		}
+		n += len(c.Entries)
+	})
+	var w walk
+	w.from(&q.facts, q.upper, true)
+	if n == 0 {
+		if next, ok := w.nextValued(); ok {
+			return rules.Value{}, q.enters(next.entry.Time)
+		}
+		return rules.Value{}, clinical.Forever
+	}
+	v := rules.NumberOf(sign * best)
+	if bounds.toward || bounds.away {
+		switch {
+		case bounds.toward && bounds.away:
+			v = rules.Value{}
+		case bounds.toward:
+			v.Bound = clinical.Above * clinical.Comparator(sign)
+		case bounds.atBest:
+			v.Bound = clinical.Below * clinical.Comparator(sign)
+		}
+		until := q.leaves(firstAt)
+		if next, ok := w.nextValued(); ok {
+			until = min(until, q.enters(next.entry.Time))
+		}
+		return v, until
+	}
+	until := q.leaves(bestAt)
+	for {
+		next, ok := w.nextValued()
+		if !ok || q.enters(next.entry.Time) >= until && sign*next.value.Num != best {
+			return v, until
+		}
+		in := q.enters(next.entry.Time)
+		switch x := sign * next.value.Num; {
+		case in > until:
+			return v, until
+		case next.value.Bound != clinical.Exactly || x > best:
+			return v, min(until, in)
+		case x == best:
+			until = q.leaves(next.entry.Time)
+		}
+	}
+}
+
+// aggregate is count, sum, mean and delta: each may change whenever a fact enters or leaves.
+func (q *question) aggregate() (rules.Value, clinical.Instant) {
+	counting := q.term.Op == rules.Count
+	n, sum, bounded := 0, 0.0, false
+	var firstAt clinical.Instant
+	var firstValue, lastValue float64
+	each := func(e *Entry, v rules.Value) {
+		if n == 0 {
+			firstAt, firstValue = e.Time, v.Num
+		}
+		n++
+		sum, lastValue = sum+v.Num, v.Num
+		bounded = bounded || v.Bound != clinical.Exactly
+	}
+	whole := func(c *Chunk) {
+		if n == 0 {
+			firstAt, firstValue = c.Entries[0].Time, c.Entries[0].Number
+		}
+		n += len(c.Entries)
+		sum, lastValue = sum+c.summary.sum, c.last().Number
+	}
+	if counting {
+		q.scanAll(each, whole)
+	} else {
+		q.scan(each, whole)
+	}
+	until := clinical.Forever
+	if n > 0 {
+		until = q.leaves(firstAt)
+	}
+	var w walk
+	w.from(&q.facts, q.upper, true)
+	next := w.nextValued
+	if counting {
+		next = w.next
+	}
+	if f, ok := next(); ok {
+		until = min(until, q.enters(f.entry.Time))
+	}
+	switch {
+	case counting:
+		return rules.NumberOf(float64(n)), until
+	case bounded, q.term.Op == rules.Mean && n == 0, q.term.Op == rules.Delta && n < 2:
+		return rules.Value{}, until
+	case q.term.Op == rules.Mean:
+		return finite(sum / float64(n)), until
+	case q.term.Op == rules.Delta:
+		return finite(lastValue - firstValue), until
+	}
+	return finite(sum), until
+}
+
+func finite(x float64) rules.Value {
+	if math.IsInf(x, 0) || math.IsNaN(x) {
+		return rules.Value{}
+	}
+	return rules.NumberOf(x)
+}
+
+// scan gives each valued fact in the window, in order; a chunk that lies wholly in the window and whose
+// summary speaks for the input is given whole. With several series it merges them and takes no chunk whole.
+func (q *question) scan(each func(*Entry, rules.Value), whole func(*Chunk)) {
+	q.scanAll(func(e *Entry, v rules.Value) {
+		if v.Kind != rules.Missing {
+			each(e, v)
+		}
+	}, whole)
+}
+
+func (q *question) scanAll(each func(*Entry, rules.Value), whole func(*Chunk)) {
+	if len(q.facts.series) > 1 {
+		var w walk
+		w.from(&q.facts, q.lower, false)
+		for {
+			f, ok := w.next()
+			if !ok || f.entry.Time > q.upper {
+				return
+			}
+			each(f.entry, f.value)
+		}
+	}
+	for c := place(q.facts.series[0], q.lower, true); c.peek() != nil; {
+		chunk := c.series.Chunks[c.chunk]
+		if c.next == 0 && chunk.last().Time <= q.upper && q.facts.takesWhole(chunk) {
+			whole(chunk)
+			c.chunk++
+			continue
+		}
+		e := c.peek()
+		if e.Time > q.upper {
+			return
+		}
+		if v, ok := q.facts.accept(e); ok {
+			each(e, v)
+		}
+		c.forward()
+	}
+}
+
+// takesWhole reports whether every entry of the chunk belongs to the input with its number as it is.
+func (f *facts) takesWhole(c *Chunk) bool {
+	if c.summary == nil || !f.plain || f.input.Type != clinical.Number ||
+		f.input.Unit != "" && f.input.Unit != c.summary.detail.Unit {
+		return false
+	}
+	v, ok := f.accept(&c.Entries[0])
+	return ok && v.Kind == rules.Number
+}
+
+func (q *question) active() (rules.Value, clinical.Instant) {
+	var w walk
+	w.from(&q.facts, clinical.Never, false)
+	until, active := clinical.Never, false // until: the latest end seen
+	for {
+		f, ok := w.next()
+		if !ok {
+			break
+		}
+		e := f.entry
+		switch {
+		case e.Time <= q.now:
+			if e.End >= q.now {
+				active, until = true, max(until, e.End)
+			}
+		case e.End < e.Time:
+		case !active:
+			return rules.BoolOf(false), e.Time
+		case until == clinical.Forever || e.Time > until+1:
+			return rules.BoolOf(true), later(until, 1)
+		default:
+			until = max(until, e.End)
+		}
+	}
+	if !active {
+		return rules.BoolOf(false), clinical.Forever
+	}
+	return rules.BoolOf(true), later(until, 1)
+}
+
+// person answers the terms about the patient, from the latest stated person.
+func (q *question) person() (rules.Value, clinical.Instant) {
+	var p *Entry
+	for _, s := range q.facts.series {
+		for _, c := range s.Chunks {
+			for i := range c.Entries {
+				if e := &c.Entries[i]; p == nil || e.Seq > p.Seq {
+					p = e
+				}
+			}
+		}
+	}
+	switch q.term.Op {
+	case rules.Sex:
+		if a := p.Detail.Attribute(clinical.AttrSex); a != nil && len(a.Codes) > 0 {
+			return rules.TextOf(a.Codes[0].Value()), clinical.Forever
+		}
+		return rules.Value{}, clinical.Forever
+	case rules.Deceased:
+		switch {
+		case p.End == clinical.Forever:
+			a := p.Detail.Attribute(clinical.AttrDeceased)
+			return rules.BoolOf(a != nil && len(a.Codes) > 0 && a.Codes[0].Value() == "true"), clinical.Forever
+		case p.End <= q.now:
+			return rules.BoolOf(true), clinical.Forever
+		}
+		return rules.BoolOf(false), p.End
+	}
+	if p.Time == clinical.Never {
+		return rules.Value{}, clinical.Forever
+	}
+	months, ok := rules.CompletedMonths(p.Time, q.now, q.zone)
+	if !ok {
+		return rules.Value{}, p.Time
+	}
+	if q.term.Op == rules.AgeMonths {
+		return rules.NumberOf(float64(months)), rules.Birthday(p.Time, months+1, q.zone)
+	}
+	years := months / 12
+	return rules.NumberOf(float64(years)), rules.Birthday(p.Time, (years+1)*12, q.zone)
+}
+
+// countUntil is, for a count compared with a constant, the first instant at which the comparison turns
+// over: facts leave and enter one instant after another until it does.
+func (q *question) countUntil(n int, holds func(n int) bool) clinical.Instant {
+	var leaving, entering walk
+	leaving.from(&q.facts, q.lower, false)
+	entering.from(&q.facts, q.upper, true)
+	was := holds(n)
+	in, moreIn := entering.next()
+	var out fact
+	var moreOut bool
+	if !q.term.Window.All {
+		out, moreOut = leaving.next()
+	}
+	for moreIn || moreOut {
+		at := clinical.Forever
+		if moreIn {
+			at = q.enters(in.entry.Time)
+		}
+		if moreOut {
+			at = min(at, q.leaves(out.entry.Time))
+		}
+		for moreIn && q.enters(in.entry.Time) == at {
+			n++
+			in, moreIn = entering.next()
+		}
+		for moreOut && q.leaves(out.entry.Time) == at {
+			n--
+			out, moreOut = leaving.next()
+		}
+		if holds(n) != was {
+			return at
+		}
+	}
+	return clinical.Forever
+}
