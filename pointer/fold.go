@@ -221,3 +221,26 @@ func nextWholeUnit(op rules.Op, v rules.Value, now clinical.Instant) clinical.In
 	elapsed := clinical.Instant(v.Num*float64(unit) + 0.5)
 	return now + unit - elapsed%unit
 }
+
+// Since is when the present episode of a rule that is true at now began, for a patient of whom nothing
+// new arrived after from: began, if the rule has held ever since, else the last instant at which time
+// alone made it true. The history must hold the series that Row.Streams names.
+func (p *Plan) Since(rule int32, row *Row, h *History, from, began, now clinical.Instant) clinical.Instant {
+	i, found := slices.BinarySearchFunc(row.Rules, rule, func(s RuleState, r int32) int { return int(s.Rule - r) })
+	if !found || !row.Rules[i].Live {
+		return began
+	}
+	one := *row
+	one.Rules = row.Rules[i : i+1]
+	var room [1]Result
+	since, held := began, began != clinical.Never
+	for at := from; at <= now; {
+		r := p.Evaluate(room[:0], &one, h, at)[0]
+		if r.Truth == rules.True && !held {
+			since = at
+		}
+		held = r.Truth == rules.True
+		at = r.Until
+	}
+	return since
+}

@@ -19,7 +19,8 @@
 // An input's type is number unless it says `value: code`, `value: boolean` or `value: text`. Terms about
 // values see the facts of the input that carry a value of that type: a number (converted to the input's
 // unit); a boolean; a text; for code, the code (without its system) of the value's first coding.
-// exists, count and the terms about time see every fact of the input.
+// exists, count and the terms about time see every fact of the input. In `where`, reference_low and
+// reference_high are converted to the input's unit as the value is; other numbers are as sent.
 //
 // # Windows and time
 //
@@ -49,6 +50,9 @@
 // Where there is nothing to answer with, a term is missing: last, first, min, max, mean of no value,
 // delta of fewer than two, the times of no fact, age of an unknown birth date. If the log never said
 // anything about the patient's person, patient.sex, age and deceased are missing.
+//
+// A pack's zone counts for the whole set: packs of one set that name different zones are a fault.
+// Packs are otherwise independent; what two of them ask alike is worked out once.
 //
 // Numbers with a comparator: a result "<5" is a bound. last and first pass it on. If every value in the
 // window is exact, min, max, sum, mean and delta are exact. Otherwise sum, mean and delta are missing;

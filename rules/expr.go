@@ -1,7 +1,16 @@
 package rules
 
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
 // Expr is a parsed and type-checked expression. The compiler lowers it to flat code for the engine;
 // the reference evaluator walks it as it stands. The two share this tree and Compare, nothing else.
+// Its String is the expression as a pack would write it, in one canonical form.
 type Expr interface{ String() string }
 
 // Literal is a constant.
@@ -13,8 +22,12 @@ type TermRef struct{ Term *Term }
 // AttributeRef, inside `where` only, is a property of the fact itself: "value", or the name of an
 // attribute. A number attribute is a Number. A coded one is compared by == and != with a text, and by
 // `in` with a list of texts, where any of its codings may match (as clinical.Code.Is does);
-// an attribute the fact does not have is missing.
-type AttributeRef struct{ Name string }
+// an attribute the fact does not have is missing. The value of a `value: code` input is such a coded
+// property too. Reference limits are converted to the input's unit as the value is.
+type AttributeRef struct {
+	Name  string
+	Coded bool // compared by its codings, only as one side of == or != with a text Literal or as X of In
+}
 
 // Unary is "not" or "-".
 type Unary struct {
@@ -32,7 +45,7 @@ type Binary struct {
 // Conditional is `If ? Then : Else`; an unknown If makes it missing.
 type Conditional struct{ If, Then, Else Expr }
 
-// In is `X in [..]` over constants.
+// In is `X in [..]` over constants: `X == a or X == b or …`, Kleene's or included.
 type In struct {
 	X    Expr
 	List []Value
@@ -43,4 +56,200 @@ type Combination struct {
 	Op   string // "all" "any" "none" "at_least"
 	N    int
 	Kids []Expr
+}
+
+func (e *Literal) String() string      { return written(e, (*Term).String) }
+func (e *TermRef) String() string      { return written(e, (*Term).String) }
+func (e *AttributeRef) String() string { return written(e, (*Term).String) }
+func (e *Unary) String() string        { return written(e, (*Term).String) }
+func (e *Binary) String() string       { return written(e, (*Term).String) }
+func (e *Conditional) String() string  { return written(e, (*Term).String) }
+func (e *In) String() string           { return written(e, (*Term).String) }
+func (e *Combination) String() string  { return written(e, (*Term).String) }
+
+// String is the term's Source.
+func (t *Term) String() string { return t.Source }
+
+// slotName names a term by its slot, which is the same wherever the term is the same.
+func slotName(t *Term) string { return "#" + strconv.Itoa(t.ID) }
+
+// sharingKey is equal for two expressions exactly when they ask the same of the same terms.
+func sharingKey(e Expr) string { return written(e, slotName) }
+
+func written(e Expr, name func(*Term) string) string {
+	w := exprWriter{name: name}
+	w.write(e, 0)
+	return w.b.String()
+}
+
+// exprWriter writes an expression with no more brackets than it needs.
+type exprWriter struct {
+	b    strings.Builder
+	name func(*Term) string
+}
+
+// How tightly things bind, loosest first; a part in a place that binds tighter goes in brackets.
+const (
+	bindChoice = iota
+	bindDefault // binds tightest, but the parser wants brackets around it beside any other operator
+	bindOr
+	bindAnd
+	bindComparison
+	bindSum
+	bindProduct
+	bindNot
+	bindMinus
+	bindLeaf
+)
+
+func binding(e Expr) int {
+	switch e := e.(type) {
+	case *Literal:
+		if e.Value.Kind == Number && e.Value.Num < 0 {
+			return bindMinus
+		}
+	case *Conditional:
+		return bindChoice
+	case *Unary:
+		if e.Op == "not" {
+			return bindNot
+		}
+		return bindMinus
+	case *In:
+		return bindComparison
+	case *Binary:
+		switch e.Op {
+		case "or":
+			return bindOr
+		case "and":
+			return bindAnd
+		case "+", "-":
+			return bindSum
+		case "*", "/":
+			return bindProduct
+		case "??":
+			return bindDefault
+		}
+		return bindComparison
+	}
+	return bindLeaf
+}
+
+func (w *exprWriter) write(e Expr, least int) {
+	if binding(e) < least {
+		w.b.WriteByte('(')
+		defer w.b.WriteByte(')')
+	}
+	switch e := e.(type) {
+	case *Literal:
+		w.b.WriteString(e.Value.source())
+	case *TermRef:
+		w.b.WriteString(w.name(e.Term))
+	case *AttributeRef:
+		w.b.WriteString(e.Name)
+	case *Unary:
+		w.b.WriteString(e.Op)
+		if e.Op == "not" {
+			w.b.WriteByte(' ')
+		}
+		w.write(e.X, bindLeaf)
+	case *Binary:
+		w.binary(e)
+	case *Conditional:
+		w.write(e.If, bindDefault)
+		w.b.WriteString(" ? ")
+		w.write(e.Then, bindDefault)
+		w.b.WriteString(" : ")
+		w.write(e.Else, bindDefault)
+	case *In:
+		w.write(e.X, bindSum)
+		w.b.WriteString(" in [")
+		for i, v := range e.List {
+			if i > 0 {
+				w.b.WriteString(", ")
+			}
+			w.b.WriteString(v.source())
+		}
+		w.b.WriteByte(']')
+	case *Combination:
+		w.b.WriteString(e.Op)
+		if e.Op == "at_least" {
+			fmt.Fprintf(&w.b, " %d", e.N)
+		}
+		w.b.WriteString(" (")
+		for i, kid := range e.Kids {
+			if i > 0 {
+				w.b.WriteString("; ")
+			}
+			w.write(kid, bindChoice)
+		}
+		w.b.WriteByte(')')
+	}
+}
+
+func (w *exprWriter) binary(e *Binary) {
+	left := binding(e)
+	right := left + 1
+	switch left {
+	case bindComparison:
+		left = bindSum
+	case bindDefault:
+		left, right = bindLeaf, bindLeaf
+	}
+	w.write(e.X, left)
+	w.b.WriteString(" " + e.Op + " ")
+	w.write(e.Y, right)
+}
+
+// source is the value as an expression writes it: every digit of a number, a text in quotes.
+func (v Value) source() string {
+	switch v.Kind {
+	case Number:
+		return v.bound() + strconv.FormatFloat(v.Num, 'g', -1, 64)
+	case Text:
+		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(v.Str) + "'"
+	case Time:
+		return clinical.Instant(v.Num).String()
+	}
+	return v.String()
+}
+
+// walk calls visit for every term of e, repeats included.
+func walk(e Expr, visit func(*Term)) {
+	switch e := e.(type) {
+	case *TermRef:
+		visit(e.Term)
+	case *Unary:
+		walk(e.X, visit)
+	case *Binary:
+		walk(e.X, visit)
+		walk(e.Y, visit)
+	case *Conditional:
+		walk(e.If, visit)
+		walk(e.Then, visit)
+		walk(e.Else, visit)
+	case *In:
+		walk(e.X, visit)
+	case *Combination:
+		for _, kid := range e.Kids {
+			walk(kid, visit)
+		}
+	}
+}
+
+// asksFor reports whether e mentions the property of the fact.
+func asksFor(e Expr, name string) bool {
+	switch e := e.(type) {
+	case *AttributeRef:
+		return e.Name == name
+	case *Unary:
+		return asksFor(e.X, name)
+	case *Binary:
+		return asksFor(e.X, name) || asksFor(e.Y, name)
+	case *Conditional:
+		return asksFor(e.If, name) || asksFor(e.Then, name) || asksFor(e.Else, name)
+	case *In:
+		return asksFor(e.X, name)
+	}
+	return false
 }

@@ -11,6 +11,7 @@ import (
 type Program struct {
 	Hash   string // of the set's content, hex; names it in the log, in rows and in answers
 	Zone   *time.Location
+	Units  map[string]string // the site's unit spellings, as given to Compile
 	Inputs []*Input // Inputs[0] is always the patient's own stream
 	Terms  []*Term
 	Atoms  []*Atom
@@ -117,6 +118,7 @@ type Rule struct {
 // Message is a rule's text with terms in {{ }}.
 type Message struct {
 	Source string
-	Terms  []int
+	Terms  []int // ascending, unique
 	parts  []messagePart
+	zone   *time.Location
 }

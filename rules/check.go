@@ -1,0 +1,612 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// typ is the type of an expression while it is checked.
+type typ uint8
+
+const (
+	broken typ = iota // has a fault already, and takes part in no other
+	number
+	boolean
+	text
+	instant
+	codings // a coded property of a fact
+)
+
+var typNames = [...]string{"", "a number", "a condition", "a text", "a time", "a coded property"}
+
+func (t typ) String() string { return typNames[t] }
+
+// place says where in an expression a part stands, which decides whether it may ask for elapsed time.
+type place uint8
+
+const (
+	condition place = iota // the whole, or a side of and, or, not
+	compared               // a side of a comparison that is itself a condition
+	inside                 // anywhere else
+)
+
+// valueName is what a `where` calls the fact's own value.
+const valueName = "value"
+
+// attributeTypes are the properties that a `where` may ask about.
+var attributeTypes = map[string]typ{
+	clinical.AttrResourceType: codings, clinical.AttrStatus: codings, clinical.AttrVerification: codings,
+	clinical.AttrClinicalStatus: codings, clinical.AttrIntent: codings, clinical.AttrCategory: codings,
+	clinical.AttrInterpretation: codings, clinical.AttrReferenceLow: number, clinical.AttrReferenceHigh: number,
+	clinical.AttrClass: codings, clinical.AttrReason: codings, clinical.AttrDisposition: codings,
+	clinical.AttrBodySite: codings, clinical.AttrMethod: codings, clinical.AttrAbsentReason: codings,
+	clinical.AttrCriticality: codings, clinical.AttrSeverity: codings, clinical.AttrRoute: codings,
+	clinical.AttrDose: number, clinical.AttrDoseUnit: codings, clinical.AttrRate: number,
+	clinical.AttrRateUnit: codings, clinical.AttrAuthored: number, clinical.AttrNegated: codings,
+}
+
+// checker turns one parsed expression into an Expr and reports all that is wrong with it.
+type checker struct {
+	c      *compiler
+	pack   *pack
+	source *node // where the expression is written
+	base   int   // where in the source's text it begins, in characters
+	where  *Input
+	shown  bool // in a message, where elapsed time is shown, not compared
+}
+
+// expression parses and checks the whole text of source as a condition. It returns nil after a fault.
+func (k *checker) expression() Expr {
+	faults := len(k.c.faults)
+	tree := k.parse(k.source.text)
+	if tree == nil {
+		return nil
+	}
+	e, t := k.check(tree, condition)
+	if t != broken && t != boolean {
+		hint := "compare it with something, as in `… > 5`"
+		if t == codings {
+			hint = fmt.Sprintf("compare it with a text, as in `%s == '…'`", e)
+		}
+		k.fault(tree, fmt.Sprintf("this is %s, not a condition", t), hint)
+	}
+	if len(k.c.faults) > faults {
+		return nil
+	}
+	return e
+}
+
+// parse reads text; nil after a fault.
+func (k *checker) parse(text string) ast.Node {
+	switch {
+	case strings.TrimSpace(text) == "":
+		k.c.add(k.source.at(), "the expression is empty", "write a condition, as in `potassium.last('24h') > 6`")
+		return nil
+	case len(text) > MaxExpression:
+		k.c.add(k.source.at(), fmt.Sprintf("the expression is longer than %d bytes", MaxExpression), "split the rule, or use all, any and at_least")
+		return nil
+	}
+	tree, err := parser.ParseWithConfig(text, &conf.Config{MaxNodes: MaxNodes})
+	if err == nil {
+		return tree.Node
+	}
+	offset, problem := 0, err.Error()
+	var syntax *file.Error
+	if errors.As(err, &syntax) {
+		offset, problem = syntax.From, syntax.Message
+	}
+	problem, hint := explainSyntax(problem, text, offset)
+	k.c.add(k.source.within(k.base+offset), problem, hint)
+	return nil
+}
+
+func (k *checker) fault(n ast.Node, problem, hint string) {
+	k.c.add(k.source.within(k.base+start(n)), problem, hint)
+}
+
+// faultAt reports at the node itself rather than at its leftmost part.
+func (k *checker) faultAt(n ast.Node, problem, hint string) {
+	k.c.add(k.source.within(k.base+n.Location().From), problem, hint)
+}
+
+// start is the offset of the leftmost part of n.
+func start(n ast.Node) int {
+	switch n := n.(type) {
+	case *ast.BinaryNode:
+		return start(n.Left)
+	case *ast.ConditionalNode:
+		return start(n.Cond)
+	case *ast.MemberNode:
+		return start(n.Node)
+	case *ast.CallNode:
+		return start(n.Callee)
+	case *ast.ChainNode:
+		return start(n.Node)
+	case *ast.SliceNode:
+		return start(n.Node)
+	case *ast.VariableDeclaratorNode:
+		return max(n.Location().From-len("let "), 0)
+	}
+	return n.Location().From
+}
+
+func (k *checker) check(n ast.Node, at place) (Expr, typ) {
+	switch n := n.(type) {
+	case *ast.IntegerNode:
+		return &Literal{NumberOf(float64(n.Value))}, number
+	case *ast.FloatNode:
+		return &Literal{NumberOf(n.Value)}, number
+	case *ast.BoolNode:
+		return &Literal{BoolOf(n.Value)}, boolean
+	case *ast.StringNode:
+		return &Literal{TextOf(n.Value)}, text
+	case *ast.UnaryNode:
+		return k.unary(n, at)
+	case *ast.BinaryNode:
+		return k.binary(n, at)
+	case *ast.ConditionalNode:
+		return k.conditional(n)
+	case *ast.IdentifierNode:
+		return k.identifier(n)
+	case *ast.MemberNode:
+		return k.member(n)
+	case *ast.CallNode:
+		return k.call(n, at)
+	}
+	problem, hint := refusal(n)
+	k.fault(n, problem, hint)
+	return nil, broken
+}
+
+func (k *checker) unary(n *ast.UnaryNode, at place) (Expr, typ) {
+	switch n.Operator {
+	case "not", "!":
+		within := inside
+		if at == condition {
+			within = condition
+		}
+		x, t := k.check(n.Node, within)
+		if t != boolean {
+			return k.mismatch(n, t, fmt.Sprintf("`not` is said of a condition, and this is %s", t),
+				"`not` binds tighter than a comparison: put the whole of it in brackets, as in `not (a > b)`")
+		}
+		return &Unary{"not", x}, boolean
+	case "-":
+		x, t := k.check(n.Node, inside)
+		if t != number {
+			return k.mismatch(n, t, fmt.Sprintf("the minus sign is for a number, and this is %s", t), "")
+		}
+		if l, ok := x.(*Literal); ok {
+			return &Literal{NumberOf(-l.Value.Num)}, number
+		}
+		return &Unary{"-", x}, number
+	}
+	k.fault(n, fmt.Sprintf("%q in front of a number means nothing", n.Operator), "drop it")
+	return nil, broken
+}
+
+// mismatch reports a fault of types unless a part was broken before.
+func (k *checker) mismatch(n ast.Node, t typ, problem, hint string) (Expr, typ) {
+	if t != broken {
+		k.fault(n, problem, hint)
+	}
+	return nil, broken
+}
+
+func (k *checker) binary(n *ast.BinaryNode, at place) (Expr, typ) {
+	if chained(n) {
+		k.fault(n, "a chain of comparisons does not say what it means", "write both, joined by `and`: `1 < x and x < 3`")
+		return nil, broken
+	}
+	switch op := n.Operator; op {
+	case "and", "&&":
+		return k.connective("and", n, at)
+	case "or", "||":
+		return k.connective("or", n, at)
+	case "==", "!=", "<", "<=", ">", ">=":
+		return k.comparison(n, at)
+	case "+", "-", "*", "/":
+		return k.arithmetic(n)
+	case "??":
+		return k.fallback(n, at)
+	case "in":
+		return k.in(n)
+	default:
+		k.faultAt(n, fmt.Sprintf("the operator `%s` is not part of the language", op), operatorHints[op])
+		return nil, broken
+	}
+}
+
+// chained recognises the parser's reading of `a < b < c`: two comparisons joined by an and that share
+// their middle.
+func chained(n *ast.BinaryNode) bool {
+	right, ok := n.Right.(*ast.BinaryNode)
+	if !ok || n.Operator != "&&" {
+		return false
+	}
+	left, ok := n.Left.(*ast.BinaryNode)
+	if ok && left.Operator == "&&" {
+		left, ok = left.Right.(*ast.BinaryNode)
+	}
+	return ok && left.Right == right.Left
+}
+
+func (k *checker) connective(op string, n *ast.BinaryNode, at place) (Expr, typ) {
+	within := inside
+	if at == condition {
+		within = condition
+	}
+	x, tx := k.check(n.Left, within)
+	y, ty := k.check(n.Right, within)
+	fine := true
+	for _, side := range []struct {
+		n ast.Node
+		t typ
+	}{{n.Left, tx}, {n.Right, ty}} {
+		if side.t != boolean {
+			k.mismatch(side.n, side.t, fmt.Sprintf("`%s` joins conditions, and this is %s", op, side.t), "compare it with something, as in `… > 5`")
+			fine = false
+		}
+	}
+	if !fine {
+		return nil, broken
+	}
+	return &Binary{op, x, y}, boolean
+}
+
+func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
+	within := inside
+	if at == condition {
+		within = compared
+	}
+	x, tx := k.check(n.Left, within)
+	y, ty := k.check(n.Right, within)
+	if tx == broken || ty == broken {
+		return nil, broken
+	}
+	op := n.Operator
+	if tx == codings || ty == codings {
+		return k.codedComparison(n, x, y, tx, ty)
+	}
+	switch {
+	case tx != ty:
+		hint := ""
+		if tx == text && ty == number || tx == number && ty == text {
+			hint = "write numbers without quotes"
+		}
+		k.fault(n, fmt.Sprintf("%s cannot be compared with %s", tx, ty), hint)
+		return nil, broken
+	case comparisonOf(op) > unequal && (tx == text || tx == boolean):
+		k.faultAt(n, fmt.Sprintf("`%s` has no meaning for %s", op, plural(tx)), "only == and != do")
+		return nil, broken
+	case elapsed(x) && elapsed(y):
+		k.fault(n, "both sides change with every millisecond", "compare their times: `a.last_time() < b.last_time()`")
+		return nil, broken
+	}
+	return &Binary{op, x, y}, boolean
+}
+
+func plural(t typ) string {
+	if t == text {
+		return "texts"
+	}
+	return "conditions"
+}
+
+// elapsed reports whether e is a term of elapsed time, alone or with a default.
+func elapsed(e Expr) bool {
+	if b, ok := e.(*Binary); ok && b.Op == "??" {
+		e = b.X
+	}
+	t, ok := e.(*TermRef)
+	return ok && t.Term.Op.Elapsed()
+}
+
+func (k *checker) codedComparison(n *ast.BinaryNode, x, y Expr, tx, ty typ) (Expr, typ) {
+	other := y
+	if tx != codings {
+		other = x
+	}
+	l, ok := other.(*Literal)
+	switch {
+	case tx == codings && ty == codings || !ok || l.Value.Kind != Text:
+		k.fault(n, "a coded property is compared with a text", "write the code in quotes, as in `status == 'final'`")
+		return nil, broken
+	case comparisonOf(n.Operator) > unequal:
+		k.faultAt(n, fmt.Sprintf("`%s` has no meaning for codes", n.Operator), "use ==, != or `in ['a', 'b']`")
+		return nil, broken
+	}
+	l.Value = codeText(l.Value)
+	return &Binary{n.Operator, x, y}, boolean
+}
+
+// codeText gives a whole coding its system's short name, as facts carry it.
+func codeText(v Value) Value {
+	if system, code, ok := cutCode(v.Str); ok {
+		return TextOf(string(clinical.NewCode(system, code)))
+	}
+	return v
+}
+
+func (k *checker) arithmetic(n *ast.BinaryNode) (Expr, typ) {
+	x, tx := k.check(n.Left, inside)
+	y, ty := k.check(n.Right, inside)
+	if tx == broken || ty == broken {
+		return nil, broken
+	}
+	for _, t := range []typ{tx, ty} {
+		if t == number {
+			continue
+		}
+		hint := ""
+		if t == instant {
+			hint = "times can be compared with each other; for the time since a fact use hours_since() or days_since()"
+		}
+		k.fault(n, fmt.Sprintf("`%s` is for numbers, and here is %s", n.Operator, t), hint)
+		return nil, broken
+	}
+	return &Binary{n.Operator, x, y}, number
+}
+
+func (k *checker) fallback(n *ast.BinaryNode, at place) (Expr, typ) {
+	within := inside
+	if at == compared {
+		within = compared
+	}
+	x, tx := k.check(n.Left, within)
+	y, ty := k.check(n.Right, inside)
+	switch {
+	case tx == broken || ty == broken:
+		return nil, broken
+	case tx == codings || ty == codings:
+		k.fault(n, "`??` cannot stand beside a coded property", "compare first: `(status == 'final') ?? true`")
+		return nil, broken
+	case tx != ty:
+		k.fault(n, fmt.Sprintf("`??` needs the same on both sides, and here are %s and %s", tx, ty), "")
+		return nil, broken
+	}
+	return &Binary{"??", x, y}, tx
+}
+
+func (k *checker) conditional(n *ast.ConditionalNode) (Expr, typ) {
+	if !n.Ternary {
+		k.fault(n, "`if` is not part of the language", "write `condition ? this : that`")
+		return nil, broken
+	}
+	c, tc := k.check(n.Cond, inside)
+	x, tx := k.check(n.Exp1, inside)
+	y, ty := k.check(n.Exp2, inside)
+	switch {
+	case tc == broken || tx == broken || ty == broken:
+		return nil, broken
+	case tc != boolean:
+		k.fault(n.Cond, fmt.Sprintf("before the `?` stands a condition, and this is %s", tc), "compare it with something, as in `… > 5`")
+		return nil, broken
+	case tx == codings || ty == codings:
+		k.fault(n, "a coded property cannot be chosen", "compare it with a text first")
+		return nil, broken
+	case tx != ty:
+		k.fault(n, fmt.Sprintf("both branches must be the same, and here are %s and %s", tx, ty), "")
+		return nil, broken
+	}
+	return &Conditional{c, x, y}, tx
+}
+
+func (k *checker) in(n *ast.BinaryNode) (Expr, typ) {
+	x, tx := k.check(n.Left, inside)
+	list, ok := n.Right.(*ast.ArrayNode)
+	if !ok || len(list.Nodes) == 0 {
+		k.fault(n.Right, "`in` is followed by a list of constants", "write it out, as in `status in ['active', 'completed']`")
+		return nil, broken
+	}
+	want := tx
+	if tx == codings {
+		want = text
+	}
+	values := make([]Value, 0, len(list.Nodes))
+	for _, item := range list.Nodes {
+		e, t := k.check(item, inside)
+		if t == broken || tx == broken {
+			tx = broken
+			continue
+		}
+		l, ok := e.(*Literal)
+		switch {
+		case !ok:
+			k.fault(item, "the list after `in` holds constants only", "compare with `==` and join with `or`")
+			tx = broken
+			continue
+		case t != want:
+			k.fault(item, fmt.Sprintf("%s cannot be among what is compared with %s", t, tx), "")
+			tx = broken
+			continue
+		}
+		if tx == codings {
+			l.Value = codeText(l.Value)
+		}
+		values = append(values, l.Value)
+	}
+	if tx == broken {
+		return nil, broken
+	}
+	return &In{x, values}, boolean
+}
+
+// identifier is a property of the fact in a `where`; elsewhere a bare name means nothing.
+func (k *checker) identifier(n *ast.IdentifierNode) (Expr, typ) {
+	if k.where == nil {
+		name := n.Value
+		switch {
+		case name == "patient":
+			k.fault(n, "`patient` alone says nothing", "ask patient.age, patient.age_months, patient.sex or patient.deceased")
+		case k.pack.inputs[name] != nil:
+			k.fault(n, fmt.Sprintf("%q is an input, not a value", name), fmt.Sprintf("ask it something, as in `%s.last('48h')`", name))
+		default:
+			k.fault(n, fmt.Sprintf("unknown name %q", name), k.pack.inputHint(name))
+		}
+		return nil, broken
+	}
+	if n.Value == valueName {
+		switch k.where.Type {
+		case clinical.Coded:
+			return &AttributeRef{valueName, true}, codings
+		case clinical.Boolean:
+			return &AttributeRef{Name: valueName}, boolean
+		case clinical.Text:
+			return &AttributeRef{Name: valueName}, text
+		}
+		return &AttributeRef{Name: valueName}, number
+	}
+	t, ok := attributeTypes[n.Value]
+	if !ok {
+		names := []string{valueName}
+		for name := range attributeTypes {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		k.fault(n, fmt.Sprintf("a fact has no property %q", n.Value), didYouMeanOr(n.Value, names, "there are"))
+		return nil, broken
+	}
+	return &AttributeRef{n.Value, t == codings}, t
+}
+
+// member is patient.age and its like; an input's terms are calls.
+func (k *checker) member(n *ast.MemberNode) (Expr, typ) {
+	name, op, ok := dotted(n)
+	if !ok {
+		k.fault(n, "this is not a term", "write `input.question('window')`, as in `potassium.last('24h')`")
+		return nil, broken
+	}
+	if name != "patient" {
+		hint := fmt.Sprintf("write `%s.%s()`", name, op)
+		if k.pack.inputs[name] == nil {
+			hint = k.pack.inputHint(name)
+			k.fault(n, fmt.Sprintf("unknown input %q", name), hint)
+			return nil, broken
+		}
+		k.faultAt(n, "a question to an input has brackets", hint)
+		return nil, broken
+	}
+	return k.patientTerm(n, op)
+}
+
+func (k *checker) patientTerm(n ast.Node, name string) (Expr, typ) {
+	if k.refuseInWhere(n) {
+		return nil, broken
+	}
+	op, ok := opOf(name, true)
+	if !ok {
+		k.faultAt(n, fmt.Sprintf("there is no patient.%s", name), didYouMeanOr(name, opNamesOf(true), "there are"))
+		return nil, broken
+	}
+	return &TermRef{k.c.term(0, op, Window{All: true})}, op.yields(clinical.NoValue)
+}
+
+func (k *checker) refuseInWhere(n ast.Node) bool {
+	if k.where == nil {
+		return false
+	}
+	k.fault(n, "`where` looks at one fact alone: it cannot ask about inputs or the patient", "move this to the rule's `when`")
+	return true
+}
+
+// dotted reads `name.word`.
+func dotted(n *ast.MemberNode) (name, word string, ok bool) {
+	of, ok := n.Node.(*ast.IdentifierNode)
+	if !ok || n.Optional {
+		return "", "", false
+	}
+	property, ok := n.Property.(*ast.StringNode)
+	if !ok {
+		return "", "", false
+	}
+	return of.Value, property.Value, true
+}
+
+func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
+	callee, ok := n.Callee.(*ast.MemberNode)
+	if !ok {
+		hint := "the language has no functions; ask an input, as in `potassium.last('24h')`"
+		k.fault(n, fmt.Sprintf("unknown function %q", n.Callee), hint)
+		return nil, broken
+	}
+	name, word, ok := dotted(callee)
+	if !ok {
+		return k.member(callee)
+	}
+	if k.refuseInWhere(n) {
+		return nil, broken
+	}
+	if name == "patient" {
+		if _, known := opOf(word, true); known {
+			k.faultAt(callee, fmt.Sprintf("patient.%s has no brackets", word), fmt.Sprintf("write `patient.%s`", word))
+			return nil, broken
+		}
+		return k.patientTerm(callee, word)
+	}
+	return k.inputTerm(n, callee, name, word, at)
+}
+
+func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word string, at place) (Expr, typ) {
+	input, known := k.c.lookup(k.pack, name)
+	if !known {
+		k.fault(n, fmt.Sprintf("unknown input %q", name), k.pack.inputHint(name))
+	}
+	op, ok := opOf(word, false)
+	if !ok {
+		k.faultAt(callee, fmt.Sprintf("unknown question %q", word), didYouMeanOr(word, opNamesOf(false), "there are"))
+		return nil, broken
+	}
+	window, ok := k.window(n, callee, op)
+	if !ok || input == nil {
+		return nil, broken
+	}
+	if op.numeric() && input.Type != clinical.Number {
+		k.faultAt(callee, fmt.Sprintf("`%s` is for numbers, and the values of %q are %s", word, name, valueWords[input.Type]),
+			"ask exists, count, last, first, or about the time")
+		return nil, broken
+	}
+	if op.Elapsed() && at != compared && !k.shown {
+		k.faultAt(callee, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
+			fmt.Sprintf("write it as `%s.%s() >= 6`, or `(%s.%s() ?? 1000) >= 6`, joined to the rest by and, or, not", name, word, name, word))
+		return nil, broken
+	}
+	return &TermRef{k.c.term(input.ID, op, window)}, op.yields(input.Type)
+}
+
+var valueWords = [...]string{clinical.Number: "numbers", clinical.Coded: "codes", clinical.Boolean: "booleans", clinical.Text: "texts"}
+
+// window reads the argument of a term.
+func (k *checker) window(n *ast.CallNode, callee *ast.MemberNode, op Op) (Window, bool) {
+	if len(n.Arguments) == 0 {
+		return Window{All: true}, true
+	}
+	if !op.windowed() {
+		k.fault(n.Arguments[0], fmt.Sprintf("`%s` takes no window: it asks about now", op), fmt.Sprintf("write `%s()`", op))
+		return Window{}, false
+	}
+	s, ok := n.Arguments[0].(*ast.StringNode)
+	switch {
+	case !ok:
+		k.fault(n.Arguments[0], "a window is a text", "write it in quotes, as in '48h' or '365d..8d'")
+		return Window{}, false
+	case len(n.Arguments) > 1:
+		k.fault(n.Arguments[1], fmt.Sprintf("`%s` takes one window", op), "both ends go in one text, as in '365d..8d'")
+		return Window{}, false
+	}
+	w, c := parseWindow(s.Value)
+	if c != nil {
+		k.faultAt(s, c.problem, c.hint)
+		return Window{}, false
+	}
+	return w, true
+}

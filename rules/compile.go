@@ -1,0 +1,332 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// Limits of one rule.
+const (
+	// MaxTerms is how many different terms a rule may ask.
+	MaxTerms = 256
+	// MaxNesting is how deep all, any, none and at_least may stand in each other.
+	MaxNesting = 32
+)
+
+// CompileOptions are what a site adds to a rule set. The zero value is fine.
+type CompileOptions struct {
+	Zone  *time.Location    // for calendar lengths, ages and times in messages; a pack's own zone wins; nil is UTC
+	Units map[string]string // the site's own unit spellings, each with the UCUM code it means
+}
+
+// Compile turns the files of a set, in any order, into a Program. Either every file is without fault,
+// or the error is the Faults of all files at once and there is no Program. It keeps no reference to
+// the files' data.
+func Compile(files []clinical.File, opts CompileOptions) (*Program, error) {
+	set := NewSet(files...)
+	opts.Units = maps.Clone(opts.Units)
+	c := &compiler{
+		opts: opts, valueSets: valueSetFiles{}, inputKeys: map[string]*Input{}, termKeys: map[termKey]*Term{},
+		atomKeys: map[string]*Atom{}, ruleAt: map[string]position{}, packAt: map[string]position{},
+	}
+	c.inputs = []*Input{{Name: "patient", Kind: clinical.KindPatient}}
+	packs := c.read(set.Files)
+	zone := c.zone(packs)
+	for _, p := range packs {
+		for _, in := range p.order {
+			c.resolve(in)
+		}
+	}
+	for _, p := range packs {
+		for _, r := range p.rules {
+			c.rule(p, r, zone)
+		}
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return c.program(set.Hash(), zone, packs), nil
+}
+
+// compiler gathers what the rules share.
+type compiler struct {
+	report
+	opts      CompileOptions
+	valueSets valueSetFiles
+	inputs    []*Input
+	inputKeys map[string]*Input
+	terms     []*Term
+	termKeys  map[termKey]*Term
+	atoms     []*Atom
+	atomKeys  map[string]*Atom
+	rules     []*Rule
+	ruleAt    map[string]position
+	packAt    map[string]position
+}
+
+type termKey struct {
+	input  int
+	op     Op
+	window Window
+}
+
+// term is the one Term that asks this.
+func (c *compiler) term(input int, op Op, w Window) *Term {
+	key := termKey{input, op, w}
+	if t := c.termKeys[key]; t != nil {
+		return t
+	}
+	t := &Term{ID: len(c.terms), Input: input, Op: op, Window: w}
+	in := c.inputs[input]
+	switch {
+	case op.OfPatient():
+		t.Source = "patient." + op.String()
+	case w.All:
+		t.Source = fmt.Sprintf("%s.%s()", in.Name, op)
+	default:
+		t.Source = fmt.Sprintf("%s.%s('%s')", in.Name, op, w)
+	}
+	c.terms = append(c.terms, t)
+	c.termKeys[key] = t
+	return t
+}
+
+// read reads every file; the value sets first, since any pack may use them.
+func (c *compiler) read(files []clinical.File) []*pack {
+	var packs []*pack
+	for i, f := range files {
+		if i > 0 && files[i-1].Name == f.Name {
+			c.add(position{f.Name, 1, 1}, "two files of the set have this name", "rename one of them")
+		}
+		switch path.Ext(f.Name) {
+		case ".json":
+			c.valueSets.read(f.Name, f.Data, &c.report)
+		case ".yaml", ".yml":
+			p := readPack(f.Name, f.Data, &c.report)
+			if p == nil {
+				continue
+			}
+			packs = append(packs, p)
+			if first, twice := c.packAt[p.name]; twice && p.name != "" {
+				c.add(p.at, fmt.Sprintf("the pack %q is here twice", p.name), fmt.Sprintf("the other is %s:%d", first.file, first.line))
+			}
+			c.packAt[p.name] = p.at
+		default:
+			c.add(position{f.Name, 1, 1}, "neither a pack nor a value set", "packs end in .yaml, value sets in .json")
+		}
+	}
+	return packs
+}
+
+// zone is the one that a pack names: clocks on the wall agree within a site, so packs must agree too.
+func (c *compiler) zone(packs []*pack) *time.Location {
+	var named *pack
+	for _, p := range packs {
+		switch {
+		case p.zone == nil:
+		case named == nil:
+			named = p
+		case named.zone.String() != p.zone.String():
+			c.add(p.zoneAt, fmt.Sprintf("the pack's zone is %s, and that of the pack %q is %s", p.zone, named.name, named.zone),
+				"all packs of a set share one zone")
+		}
+	}
+	switch {
+	case named != nil:
+		return named.zone
+	case c.opts.Zone != nil:
+		return c.opts.Zone
+	}
+	return time.UTC
+}
+
+func (c *compiler) rule(p *pack, r *ruleSource, zone *time.Location) {
+	if r.id != "" {
+		if first, twice := c.ruleAt[r.id]; twice {
+			c.add(r.at, fmt.Sprintf("the rule id %q is here twice", r.id), fmt.Sprintf("the other is %s:%d", first.file, first.line))
+		} else {
+			c.ruleAt[r.id] = r.at
+		}
+	}
+	rule := &Rule{ID: r.id, Pack: p.name, Version: r.version, Title: r.title, Severity: r.severity, Source: r.source,
+		Tags: r.tags, File: r.at.file, Line: r.at.line}
+	rule.Message = c.message(p, r, zone)
+	if r.when == nil {
+		return
+	}
+	rule.When = c.condition(p, r.when, 0)
+	if rule.When == nil {
+		return
+	}
+	terms := map[int]struct{}{}
+	walk(rule.When, func(t *Term) { terms[t.ID] = struct{}{} })
+	if len(terms) > MaxTerms {
+		c.add(r.at, fmt.Sprintf("the rule asks %d different questions, more than %d", len(terms), MaxTerms), "split it")
+		return
+	}
+	rule.Terms = slices.Sorted(maps.Keys(terms))
+	atoms := map[int]struct{}{}
+	rule.Tree = c.split(rule.When, r.when.at(), atoms)
+	rule.Atoms = slices.Sorted(maps.Keys(atoms))
+	c.rules = append(c.rules, rule)
+}
+
+// condition reads a `when`: an expression, or all, any, none or at_least of conditions.
+func (c *compiler) condition(p *pack, n *node, nesting int) Expr {
+	r := reader{&c.report}
+	switch {
+	case n.shape == scalar:
+		return (&checker{c: c, pack: p, source: n}).expression()
+	case n.shape != mapping:
+		c.add(n.at(), "a condition is an expression, or one of all, any, none, at_least", "a list of conditions stands under `all:` or `any:`")
+		return nil
+	case nesting >= MaxNesting:
+		c.add(n.at(), fmt.Sprintf("conditions are nested more than %d deep", MaxNesting), "split the rule")
+		return nil
+	}
+	keys := r.keys(n, "a condition", "all", "any", "none", "at_least")
+	if len(keys) != 1 || len(n.pairs) != 1 {
+		if len(keys) == len(n.pairs) {
+			c.add(n.at(), "a condition has one of the keys all, any, none, at_least", "nest one in the other")
+		}
+		return nil
+	}
+	op := n.pairs[0].key.text
+	of, least := keys[op], 0
+	if op == "at_least" {
+		inner := r.keys(of, "at_least", "n", "of")
+		r.required(of.at(), "at_least", inner, "n", "of")
+		if of.shape != mapping || inner["n"] == nil || inner["of"] == nil {
+			return nil
+		}
+		least, of = r.wholeNumber(inner["n"], "n"), inner["of"]
+		if of.shape == list && least > len(of.items) {
+			c.add(inner["n"].at(), fmt.Sprintf("at_least asks for %d of %d conditions", least, len(of.items)), "it could never be true")
+			return nil
+		}
+	}
+	if !r.is(of, list, op) {
+		return nil
+	}
+	if len(of.items) == 0 {
+		c.add(of.at(), fmt.Sprintf("`%s` lists no conditions", op), "list at least one")
+		return nil
+	}
+	out := &Combination{Op: op, N: least}
+	for _, item := range of.items {
+		if kid := c.condition(p, item, nesting+1); kid != nil {
+			out.Kids = append(out.Kids, kid)
+		}
+	}
+	if len(out.Kids) < len(of.items) || op == "at_least" && least == 0 {
+		return nil
+	}
+	return out
+}
+
+func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Program {
+	slices.SortFunc(c.rules, func(x, y *Rule) int { return strings.Compare(x.ID, y.ID) })
+	p := &Program{Hash: hash, Zone: zone, Units: c.opts.Units, Inputs: c.inputs, Terms: c.terms, Atoms: c.atoms, Rules: c.rules}
+	for _, pack := range packs {
+		p.packs = append(p.packs, pack.name)
+	}
+	slices.Sort(p.packs)
+	c.qualify()
+	p.index = newInputIndex(p.Inputs)
+	p.rulesOfInput = make([][]int32, len(p.Inputs))
+	for i, r := range p.Rules {
+		r.Index = i
+		for _, ids := range [][]int{r.Terms, r.Message.Terms} {
+			for _, id := range ids {
+				in := p.Terms[id].Input
+				if of := p.rulesOfInput[in]; len(of) == 0 || of[len(of)-1] != int32(i) {
+					p.rulesOfInput[in] = append(of, int32(i))
+				}
+			}
+		}
+	}
+	return p
+}
+
+// qualify puts the pack's name before terms of inputs whose name means something else in another pack,
+// and writes the atoms' sources.
+func (c *compiler) qualify() {
+	first := map[string]int{}
+	ambiguous := map[string]bool{}
+	for _, in := range c.inputs {
+		if _, seen := first[in.Name]; seen {
+			ambiguous[in.Name] = true
+		}
+		first[in.Name] = in.ID
+	}
+	for _, t := range c.terms {
+		if in := c.inputs[t.Input]; ambiguous[in.Name] {
+			t.Source = in.Pack + "/" + t.Source
+		}
+	}
+	for _, a := range c.atoms {
+		a.Source = a.Expr.String()
+	}
+}
+
+// inputIndex finds inputs by what a stream carries.
+type inputIndex struct {
+	byCode map[indexKey][]int32
+	every  [clinical.KindDevice + 1][]int32 // inputs without codes, by kind
+}
+
+type indexKey struct {
+	kind clinical.Kind
+	code clinical.Code
+}
+
+func newInputIndex(inputs []*Input) inputIndex {
+	x := inputIndex{byCode: map[indexKey][]int32{}}
+	for _, in := range inputs {
+		if in.Codes == nil {
+			x.every[in.Kind] = append(x.every[in.Kind], int32(in.ID))
+			continue
+		}
+		for code := range in.Codes {
+			key := indexKey{in.Kind, code}
+			x.byCode[key] = append(x.byCode[key], int32(in.ID))
+		}
+	}
+	return x
+}
+
+// Packs are the names of the program's packs, ascending.
+func (p *Program) Packs() []string { return p.packs }
+
+// Match finds the inputs whose kind and codes take the stream, ascending. Whether one of its facts
+// belongs to one of them is for Input.Accept to say. The caller may keep the answer by StreamID.
+func (p *Program) Match(s clinical.Stream) []int32 {
+	if int(s.Kind) >= len(p.index.every) {
+		return nil
+	}
+	out := slices.Clone(p.index.every[s.Kind])
+	for _, code := range s.Codes {
+		out = append(out, p.index.byCode[indexKey{s.Kind, code}]...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// RulesOf lists the rules, by Rule.Index ascending, whose truth or message a fact of this input can change.
+func (p *Program) RulesOf(input int32) []int32 { return p.rulesOfInput[input] }
+
+// Rule finds a rule by id.
+func (p *Program) Rule(id string) (*Rule, bool) {
+	i, ok := slices.BinarySearchFunc(p.Rules, id, func(r *Rule, id string) int { return cmp.Compare(r.ID, id) })
+	if !ok {
+		return nil, false
+	}
+	return p.Rules[i], true
+}

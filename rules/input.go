@@ -1,0 +1,210 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// lookup finds an input of the pack by name: the Input is nil when it is there but has faults.
+func (c *compiler) lookup(p *pack, name string) (*Input, bool) {
+	in := p.inputs[name]
+	if in == nil {
+		return nil, false
+	}
+	c.resolve(in)
+	return in.input, true
+}
+
+// resolve makes the Input of what is written, its parents first.
+func (c *compiler) resolve(in *inputSource) {
+	if in.state != untouched {
+		return
+	}
+	in.state = underway
+	defer func() { in.state = settled }()
+	var made *Input
+	if in.from != nil {
+		made = c.derived(in)
+	} else {
+		made = c.plainInput(in)
+	}
+	if made == nil {
+		return
+	}
+	if in.where != nil {
+		where, ok := c.where(in, made)
+		if !ok {
+			return
+		}
+		made.Where = append(where, made.Where...)
+	}
+	in.input = c.share(made, in)
+}
+
+// derived starts from a copy of what the parent is.
+func (c *compiler) derived(in *inputSource) *Input {
+	r := reader{&c.report}
+	name := r.word(in.from, "from")
+	if name == "" {
+		return nil
+	}
+	parent := in.pack.inputs[name]
+	switch {
+	case parent == nil:
+		c.add(in.from.at(), fmt.Sprintf("unknown input %q", name), in.pack.inputHint(name))
+		return nil
+	case parent.state == underway:
+		c.add(in.from.at(), fmt.Sprintf("the input %q is made from itself", in.name), "break the circle of `from`")
+		return nil
+	}
+	if c.resolve(parent); parent.input == nil {
+		return nil
+	}
+	p := parent.input
+	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, Where: slices.Clone(p.Where), accept: accept{unit: p.accept.unit}}
+}
+
+// valueTypes are what `value:` can say.
+var valueTypes = map[string]clinical.ValueType{"number": clinical.Number, "code": clinical.Coded, "boolean": clinical.Boolean, "text": clinical.Text}
+
+func (c *compiler) plainInput(in *inputSource) *Input {
+	r := reader{&c.report}
+	out := &Input{Kind: in.kind, Type: clinical.Number}
+	fine := true
+	if in.value != nil {
+		word := r.word(in.value, "value")
+		t, known := valueTypes[word]
+		if !known {
+			if word != "" {
+				c.add(in.value.at(), fmt.Sprintf("unknown type of value %q", word), didYouMeanOr(word, []string{"number", "code", "boolean", "text"}, "write one of"))
+			}
+			return nil
+		}
+		out.Type = t
+	}
+	if in.unit != nil {
+		out.Unit = r.word(in.unit, "unit")
+		switch unit, err := newUnit(out.Unit, c.opts.Units); {
+		case out.Unit == "":
+			fine = false
+		case out.Type != clinical.Number:
+			c.add(in.unit.at(), fmt.Sprintf("the values of %q are %s: they have no unit", in.name, valueWords[out.Type]), "drop `unit`")
+			fine = false
+		case err != nil:
+			c.add(in.unit.at(), fmt.Sprintf("unknown unit %q", out.Unit), "units are written in UCUM, as in mg/dL, mmol/L, Cel: "+err.Error())
+			fine = false
+		default:
+			out.accept.unit = unit
+		}
+	}
+	every := in.codes.shape == scalar && in.codes.text == "any"
+	if !every {
+		codes := c.codesOf(in)
+		fine = fine && len(codes) > 0
+		out.Codes = make(map[clinical.Code]struct{}, len(codes))
+		for _, code := range codes {
+			out.Codes[code] = struct{}{}
+		}
+	}
+	if !fine {
+		return nil
+	}
+	return out
+}
+
+// codesOf reads a list of codes, or the value sets named.
+func (c *compiler) codesOf(in *inputSource) []clinical.Code {
+	r := reader{&c.report}
+	what := "the input " + strconv.Quote(in.name)
+	if in.codes.shape != mapping {
+		return r.codes(in.codes, what)
+	}
+	keys := r.keys(in.codes, "the codes of "+what, "valueset")
+	n := keys["valueset"]
+	if n == nil {
+		if len(in.codes.pairs) == 0 {
+			c.add(in.codes.at(), what+" lists no codes", "write a list of codes, `{valueset: name}`, or `any`")
+		}
+		return nil
+	}
+	name := r.word(n, "valueset")
+	if name == "" {
+		return nil
+	}
+	if codes, ok := in.pack.valueSets[name]; ok {
+		return codes
+	}
+	if codes, ok := c.valueSets[name]; ok {
+		return codes
+	}
+	var names []string
+	for s := range in.pack.valueSets {
+		names = append(names, s)
+	}
+	for s := range c.valueSets {
+		names = append(names, s)
+	}
+	hint := "declare it under `valuesets:`, or add its FHIR file to the set"
+	if near := didYouMean(name, names); near != "" {
+		hint = near
+	}
+	c.add(n.at(), fmt.Sprintf("unknown value set %q", name), hint)
+	return nil
+}
+
+func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
+	items := []*node{in.where}
+	if in.where.shape == list {
+		items = in.where.items
+		if len(items) == 0 {
+			c.add(in.where.at(), "`where` lists no conditions", "list at least one, or drop it")
+			return nil, false
+		}
+	}
+	r := reader{&c.report}
+	var out []Expr
+	for _, item := range items {
+		if !r.is(item, scalar, "where") {
+			continue
+		}
+		e := (&checker{c: c, pack: in.pack, source: item, where: of}).expression()
+		if e == nil {
+			continue
+		}
+		if _, ok := lower(e); !ok {
+			c.add(item.at(), "the expression is nested too deeply", "split it into two conditions")
+			continue
+		}
+		out = append(out, e)
+	}
+	return out, len(out) == len(items)
+}
+
+// share is the one Input that is the same in everything but its name.
+func (c *compiler) share(made *Input, in *inputSource) *Input {
+	var key strings.Builder
+	fmt.Fprintf(&key, "%d %d %q %t", made.Kind, made.Type, made.Unit, made.Codes == nil)
+	codes := make([]string, 0, len(made.Codes))
+	for code := range made.Codes {
+		codes = append(codes, string(code))
+	}
+	slices.Sort(codes)
+	for _, code := range codes {
+		fmt.Fprintf(&key, " %q", code)
+	}
+	for _, e := range made.Where {
+		key.WriteString(" where " + sharingKey(e))
+	}
+	if shared := c.inputKeys[key.String()]; shared != nil {
+		return shared
+	}
+	made.ID, made.Pack, made.Name = len(c.inputs), in.pack.name, in.name
+	made.accept.settle(made.Where)
+	c.inputs = append(c.inputs, made)
+	c.inputKeys[key.String()] = made
+	return made
+}

@@ -1,0 +1,61 @@
+package rules
+
+import "github.com/vigil-cds/vigil/internal/clinical"
+
+// opNames are the words that packs use, in the order of the Ops.
+var opNames = [...]string{
+	Exists: "exists", Count: "count", Last: "last", First: "first", Min: "min", Max: "max", Sum: "sum", Mean: "mean",
+	Delta: "delta", LastTime: "last_time", FirstTime: "first_time", HoursSince: "hours_since", DaysSince: "days_since",
+	Active: "active", Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
+}
+
+// String is the word that packs use: "last_time".
+func (o Op) String() string { return opNames[o] }
+
+// OfPatient reports whether the term is about the patient's person rather than an input.
+func (o Op) OfPatient() bool { return o >= Age }
+
+// Elapsed reports whether the term changes with every millisecond.
+func (o Op) Elapsed() bool { return o == HoursSince || o == DaysSince }
+
+// windowed reports whether the term may have a window.
+func (o Op) windowed() bool { return o < Active }
+
+// numeric reports whether the term asks for numbers of its input.
+func (o Op) numeric() bool { return o >= Min && o <= Delta }
+
+func opOf(name string, patient bool) (Op, bool) {
+	for i, n := range opNames {
+		if n == name && Op(i).OfPatient() == patient {
+			return Op(i), true
+		}
+	}
+	return 0, false
+}
+
+func opNamesOf(patient bool) []string {
+	if patient {
+		return opNames[Age:]
+	}
+	return opNames[:Age]
+}
+
+// yields is the type of the term's answer over an input of the given type.
+func (o Op) yields(of clinical.ValueType) typ {
+	switch o {
+	case Exists, Active, Deceased:
+		return boolean
+	case LastTime, FirstTime:
+		return instant
+	case Sex:
+		return text
+	case Last, First:
+		switch of {
+		case clinical.Boolean:
+			return boolean
+		case clinical.Coded, clinical.Text:
+			return text
+		}
+	}
+	return number
+}
