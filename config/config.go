@@ -1,0 +1,98 @@
+package config
+
+import "time"
+
+// Config is everything that can be set for `vigil serve`. The tag koanf is the knob's name in the file;
+// doc is its documentation, which --print-config and --help show too; flag is its flag where that is not
+// the key with dashes for dots. The zero Config is not usable: start from Default or Load. A Config is
+// plain data; the slices in it are the holder's own.
+type Config struct {
+	Data   string   `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
+	Listen string   `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
+	Rules  string   `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
+	Clock  string   `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
+	Zone   string   `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
+	Roles  []string `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts)."`
+	Kafka  Kafka    `koanf:"kafka"`
+	Store  Store    `koanf:"store"`
+	Limits Limits   `koanf:"limits"`
+	HTTP   HTTP     `koanf:"http"`
+	Log    Log      `koanf:"log"`
+}
+
+// Kafka says where the log is kept.
+type Kafka struct {
+	Brokers     []string `koanf:"brokers" flag:"brokers" doc:"host:port of the brokers to ask first. Empty: a broker inside this process, which keeps its log under the data directory."`
+	Partitions  int      `koanf:"partitions" doc:"Partitions of every topic that is keyed by patient. It is fixed once the topics are there."`
+	Replication int      `koanf:"replication" doc:"Copies of each partition that the cluster keeps. 3 in a cluster that must outlive the loss of a broker; the broker inside this process has 1."`
+	Prefix      string   `koanf:"prefix" doc:"What the names of topics and consumer groups begin with, so that several Vigils can share one cluster."`
+}
+
+// Store sizes the local state.
+type Store struct {
+	Memory Bytes `koanf:"memory" doc:"Memory for Pebble's cache and tables and for decoded patients together. More makes more reads hot; the process needs about 300MiB besides."`
+}
+
+// Limits bounds what one caller can ask for.
+type Limits struct {
+	Body                   Bytes `koanf:"body" doc:"Largest request body taken, after decompression; also the largest event taken from Kafka."`
+	Depth                  int   `koanf:"depth" doc:"Deepest nesting of JSON objects and arrays in a resource."`
+	PatientID              int   `koanf:"patient_id" doc:"Longest patient id, in bytes. FHIR ids have at most 64."`
+	ObservationsPerRequest int   `koanf:"observations_per_request" doc:"Most lines in one POST /v1/observations."`
+	Page                   int   `koanf:"page" doc:"Most alerts on one page of GET /v1/alerts."`
+	InFlight               int   `koanf:"in_flight" doc:"Most requests with a body that are worked on at once; further ones are answered 503 with Retry-After, so that memory stays bounded."`
+}
+
+// HTTP times the HTTP service.
+type HTTP struct {
+	ReadTimeout  time.Duration `koanf:"read_timeout" doc:"Longest that a request may take to arrive."`
+	WriteTimeout time.Duration `koanf:"write_timeout" doc:"Longest from the end of a request's headers to the end of the answer; it has to exceed max_wait."`
+	IdleTimeout  time.Duration `koanf:"idle_timeout" doc:"Longest that a connection is kept open between two requests."`
+	MaxWait      time.Duration `koanf:"max_wait" doc:"Longest that a read waits for min_position, whatever its timeout= asks for."`
+	DrainTimeout time.Duration `koanf:"drain_timeout" doc:"Longest that requests under way are given to finish when the service is told to stop."`
+}
+
+// Log says what is logged and how. Neither patients nor clinical content are logged at any level.
+type Log struct {
+	Level  string `koanf:"level" doc:"debug, info, warn or error."`
+	Format string `koanf:"format" doc:"text for people, json for machines."`
+}
+
+// The words that Clock, Roles and Log take.
+const (
+	ClockWall  = "wall"
+	ClockLog   = "log"
+	RoleIntake = "intake"
+	RoleRules  = "rules"
+	FormatText = "text"
+	FormatJSON = "json"
+)
+
+// Default is the configuration of a single machine that is asked by programs on it.
+func Default() Config {
+	return Config{
+		Data:   "./vigil-data",
+		Listen: "127.0.0.1:8080",
+		Clock:  ClockWall,
+		Zone:   "UTC",
+		Roles:  []string{RoleIntake, RoleRules},
+		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-"},
+		Store:  Store{Memory: 256 << 20},
+		Limits: Limits{
+			Body:                   16 << 20,
+			Depth:                  64,
+			PatientID:              64,
+			ObservationsPerRequest: 100_000,
+			Page:                   1000,
+			InFlight:               32,
+		},
+		HTTP: HTTP{
+			ReadTimeout:  30 * time.Second,
+			WriteTimeout: 60 * time.Second,
+			IdleTimeout:  2 * time.Minute,
+			MaxWait:      30 * time.Second,
+			DrainTimeout: 20 * time.Second,
+		},
+		Log: Log{Level: "info", Format: FormatText},
+	}
+}

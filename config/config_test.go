@@ -1,0 +1,187 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "vigil.yaml")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	return name
+}
+
+func parse(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	AddFlags(flags)
+	require.NoError(t, flags.Parse(args))
+	return flags
+}
+
+func TestWithoutSourcesTheDefaultsHold(t *testing.T) {
+	c, err := Load(Sources{Flags: parse(t)})
+	require.NoError(t, err)
+	require.Equal(t, Default(), c)
+	require.NoError(t, c.Validate())
+}
+
+func TestALaterSourceWins(t *testing.T) {
+	file := write(t, "data: from-file\nzone: Europe/Berlin\nlisten: 127.0.0.1:1\nkafka: {brokers: [a:9092, b:9092], replication: 3}\n")
+	environ := []string{"VIGIL_LISTEN=127.0.0.1:2", "VIGIL_DATA=from-env", "VIGIL_LIMITS_BODY=1MiB", "HOME=/root"}
+	c, err := Load(Sources{File: file, Environ: environ, Flags: parse(t, "--data=from-flag", "--http-max-wait", "5s")})
+	require.NoError(t, err)
+	require.Equal(t, "from-flag", c.Data)
+	require.Equal(t, "127.0.0.1:2", c.Listen)
+	require.Equal(t, "Europe/Berlin", c.Zone)
+	require.Equal(t, []string{"a:9092", "b:9092"}, c.Kafka.Brokers)
+	require.Equal(t, Bytes(1<<20), c.Limits.Body)
+	require.Equal(t, "5s", c.HTTP.MaxWait.String())
+	require.Equal(t, Default().Kafka.Partitions, c.Kafka.Partitions)
+}
+
+func TestTheVariableNamesTheFile(t *testing.T) {
+	c, err := Load(Sources{Environ: []string{"VIGIL_CONFIG=" + write(t, "data: there")}})
+	require.NoError(t, err)
+	require.Equal(t, "there", c.Data)
+}
+
+func TestAnEmptySectionOrKnobIsLeftAtItsDefault(t *testing.T) {
+	c, err := Load(Sources{File: write(t, "kafka:\nrules:\nlimits: {}\n")})
+	require.NoError(t, err)
+	require.Equal(t, Default(), c)
+}
+
+func TestEveryFaultIsReportedAtOnce(t *testing.T) {
+	file := write(t, "listne: 127.0.0.1:1\nkafka: {partitions: many, brokers: [localhost]}\nlog: loud\n")
+	_, err := Load(Sources{File: file,
+		Environ: []string{"VIGIL_KAFKA_PARTITION=3", "VIGIL_CLOCK=sundial"},
+		Flags:   parse(t, "--limits-body=16 apples")})
+	require.ErrorIs(t, err, ErrInvalid)
+	var faults Faults
+	require.True(t, errors.As(err, &faults))
+	require.Equal(t, []string{
+		"listne (" + file + "): there is no such knob; did you mean listen?",
+		"log (" + file + "): it is a section, not a knob; put its knobs under it, indented",
+		"VIGIL_KAFKA_PARTITION: there is no such variable; did you mean VIGIL_KAFKA_PARTITIONS?",
+		`kafka.partitions (` + file + `): "many" is not a whole number up to 2147483647; write a whole number`,
+		`limits.body (--limits-body): "16 apples" is not a size such as 16MiB; write a size such as 16MiB`,
+		`clock (VIGIL_CLOCK): "sundial" is not known; use wall or log`,
+		`kafka.brokers (` + file + `): "localhost" is not host:port; write it as kafka-1:9092`,
+	}, strings.Split(err.Error(), "\n"))
+}
+
+func TestAFileThatCannotBeReadIsAFault(t *testing.T) {
+	for name, file := range map[string]string{
+		"missing":       filepath.Join(t.TempDir(), "nowhere.yaml"),
+		"not YAML":      write(t, "data: [unclosed"),
+		"two of a knob": write(t, "data: a\ndata: b\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Load(Sources{File: file})
+			require.ErrorIs(t, err, ErrInvalid)
+			require.Contains(t, err.Error(), file)
+			require.Contains(t, err.Error(), "--print-config")
+		})
+	}
+}
+
+func TestVariablesThatKubernetesSetsAreNoFault(t *testing.T) {
+	c, err := Load(Sources{Environ: []string{
+		"VIGIL_SERVICE_HOST=10.0.0.1", "VIGIL_SERVICE_PORT=8080", "VIGIL_SERVICE_PORT_HTTP=8080", "VIGIL_PORT=tcp://10.0.0.1:8080",
+		"VIGIL_PORT_8080_TCP=tcp://10.0.0.1:8080", "VIGIL_PORT_8080_TCP_ADDR=10.0.0.1", "VIGIL_KAFKA_SERVICE_HOST=10.0.0.2",
+	}})
+	require.NoError(t, err)
+	require.Equal(t, Default(), c)
+}
+
+func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
+	for _, c := range []struct {
+		key, mend string
+		change    func(*Config)
+	}{
+		{"data", "name a directory", func(c *Config) { c.Data = "" }},
+		{"listen", "127.0.0.1:8080", func(c *Config) { c.Listen = "8080" }},
+		{"listen", "127.0.0.1:8080", func(c *Config) { c.Listen = "127.0.0.1:99999" }},
+		{"clock", "use wall or log", func(c *Config) { c.Clock = "" }},
+		{"zone", "IANA", func(c *Config) { c.Zone = "Mars/Olympus" }},
+		{"zone", "IANA", func(c *Config) { c.Zone = "Local" }},
+		{"roles", "use intake, rules or both", func(c *Config) { c.Roles = nil }},
+		{"roles", "use intake or rules", func(c *Config) { c.Roles = []string{"cook"} }},
+		{"roles", "name each role once", func(c *Config) { c.Roles = []string{RoleRules, RoleRules} }},
+		{"kafka.partitions", "from 1 to 65536", func(c *Config) { c.Kafka.Partitions = 0 }},
+		{"kafka.replication", "set kafka.brokers", func(c *Config) { c.Kafka.Replication = 3 }},
+		{"kafka.prefix", "letters", func(c *Config) { c.Kafka.Prefix = "a b" }},
+		{"store.memory", "from 32MiB", func(c *Config) { c.Store.Memory = 1 }},
+		{"limits.body", "from 1KiB to 1GiB", func(c *Config) { c.Limits.Body = 0 }},
+		{"limits.depth", "from 8", func(c *Config) { c.Limits.Depth = 1 }},
+		{"limits.patient_id", "from 1", func(c *Config) { c.Limits.PatientID = 0 }},
+		{"limits.observations_per_request", "from 1", func(c *Config) { c.Limits.ObservationsPerRequest = 0 }},
+		{"limits.page", "from 1", func(c *Config) { c.Limits.Page = 0 }},
+		{"limits.in_flight", "from 1", func(c *Config) { c.Limits.InFlight = 0 }},
+		{"http.read_timeout", "at least 1s", func(c *Config) { c.HTTP.ReadTimeout = 0 }},
+		{"http.write_timeout", "lower http.max_wait", func(c *Config) { c.HTTP.MaxWait = c.HTTP.WriteTimeout }},
+		{"http.idle_timeout", "at least 1s", func(c *Config) { c.HTTP.IdleTimeout = -1 }},
+		{"http.max_wait", "at least 0s", func(c *Config) { c.HTTP.MaxWait = -1 }},
+		{"http.drain_timeout", "at least 0s", func(c *Config) { c.HTTP.DrainTimeout = -1 }},
+		{"log.level", "debug or info", func(c *Config) { c.Log.Level = "loud" }},
+		{"log.format", "text or json", func(c *Config) { c.Log.Format = "xml" }},
+	} {
+		t.Run(c.key+" "+c.mend, func(t *testing.T) {
+			config := Default()
+			c.change(&config)
+			var faults Faults
+			require.True(t, errors.As(config.Validate(), &faults))
+			require.Len(t, faults, 1)
+			require.Equal(t, c.key, faults[0].Key)
+			require.Contains(t, faults[0].Mend, c.mend)
+		})
+	}
+}
+
+func TestWhatIsPrintedLoadsBackTheSame(t *testing.T) {
+	c := Default()
+	c.Rules = "# not: a comment"
+	c.Kafka.Brokers = []string{"kafka-1:9092", "kafka-2:9092"}
+	c.Limits.Body = 5000
+	var b bytes.Buffer
+	require.NoError(t, c.Print(&b))
+	back, err := Load(Sources{File: write(t, b.String())})
+	require.NoError(t, err)
+	require.Equal(t, c, back)
+}
+
+func TestEveryKnobIsDocumentedAndPrinted(t *testing.T) {
+	var b bytes.Buffer
+	c := Default()
+	require.NoError(t, c.Print(&b))
+	flags := parse(t)
+	for _, k := range knobs() {
+		require.NotEmpty(t, k.doc, k.key)
+		require.NotNil(t, flags.Lookup(k.flag), k.key)
+		require.Contains(t, b.String(), "# "+k.env()+", --"+k.flag+"\n")
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]Bytes{"0": 0, "17": 17, "16MiB": 16 << 20, "1 GiB": 1 << 30, "5kB": 5000, "3B": 3} {
+		got, err := ParseBytes(text)
+		require.NoError(t, err)
+		require.Equal(t, want, got, text)
+		again, err := ParseBytes(got.String())
+		require.NoError(t, err)
+		require.Equal(t, want, again)
+	}
+	for _, text := range []string{"", "MiB", "-1", "1.5MiB", "9999999999GiB", "4 apples"} {
+		_, err := ParseBytes(text)
+		require.ErrorIs(t, err, errBytes, text)
+	}
+}

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Validate reports everything that is wrong with the values, as Faults; nil when nothing is. It looks at
+// the values alone: whether a directory can be written or a broker be reached shows when it is used.
+func (c *Config) Validate() error {
+	if faults := c.faults(nil); len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+// topicPrefix is what Kafka admits in a topic's name.
+var topicPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{0,200}$`)
+
+// maxPartitions is what the two bytes of a partition in the store's keys hold.
+const maxPartitions = 1 << 16
+
+func (c *Config) faults(source map[string]string) Faults {
+	v := validation{source: source}
+	v.check("data", c.Data != "", "it is empty", "name a directory, such as ./vigil-data")
+	v.address("listen", c.Listen, "127.0.0.1:8080")
+	v.oneOf("clock", c.Clock, ClockWall, ClockLog)
+	v.zone("zone", c.Zone)
+	v.roles(c.Roles)
+
+	for _, b := range c.Kafka.Brokers {
+		v.address("kafka.brokers", b, "kafka-1:9092")
+	}
+	v.between("kafka.partitions", int64(c.Kafka.Partitions), 1, maxPartitions)
+	v.between("kafka.replication", int64(c.Kafka.Replication), 1, 32)
+	v.check("kafka.replication", len(c.Kafka.Brokers) > 0 || c.Kafka.Replication <= 1,
+		"the broker inside this process keeps one copy, not "+strconv.Itoa(c.Kafka.Replication), "set it to 1, or set kafka.brokers")
+	v.check("kafka.prefix", topicPrefix.MatchString(c.Kafka.Prefix),
+		strconv.Quote(c.Kafka.Prefix)+" cannot begin a topic's name", "use at most 200 letters, digits, dots, dashes and underscores")
+
+	v.size("store.memory", c.Store.Memory, 32<<20, 1<<40)
+
+	v.size("limits.body", c.Limits.Body, 1<<10, 1<<30)
+	v.between("limits.depth", int64(c.Limits.Depth), 8, 1000)
+	v.between("limits.patient_id", int64(c.Limits.PatientID), 1, 1024)
+	v.between("limits.observations_per_request", int64(c.Limits.ObservationsPerRequest), 1, 10_000_000)
+	v.between("limits.page", int64(c.Limits.Page), 1, 10_000)
+	v.between("limits.in_flight", int64(c.Limits.InFlight), 1, 10_000)
+
+	v.atLeast("http.read_timeout", c.HTTP.ReadTimeout, time.Second)
+	v.atLeast("http.write_timeout", c.HTTP.WriteTimeout, time.Second)
+	v.atLeast("http.idle_timeout", c.HTTP.IdleTimeout, time.Second)
+	v.atLeast("http.max_wait", c.HTTP.MaxWait, 0)
+	v.atLeast("http.drain_timeout", c.HTTP.DrainTimeout, 0)
+	v.check("http.write_timeout", c.HTTP.WriteTimeout > c.HTTP.MaxWait,
+		fmt.Sprintf("%v does not exceed http.max_wait, %v, so that a read which waits would be cut off", c.HTTP.WriteTimeout, c.HTTP.MaxWait),
+		"raise it, or lower http.max_wait")
+
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, FormatText, FormatJSON)
+	return v.faults
+}
+
+type validation struct {
+	source map[string]string
+	faults Faults
+}
+
+func (v *validation) check(key string, ok bool, problem, mend string) {
+	if !ok {
+		v.faults = append(v.faults, Fault{Key: key, Source: v.source[key], Problem: problem, Mend: mend})
+	}
+}
+
+func (v *validation) between(key string, n, low, high int64) {
+	v.check(key, low <= n && n <= high, fmt.Sprintf("%d is out of range", n), fmt.Sprintf("set it from %d to %d", low, high))
+}
+
+func (v *validation) size(key string, n, low, high Bytes) {
+	v.check(key, low <= n && n <= high, n.String()+" is out of range", fmt.Sprintf("set it from %v to %v", low, high))
+}
+
+func (v *validation) atLeast(key string, d, least time.Duration) {
+	v.check(key, d >= least, d.String()+" is too short", "set it to at least "+least.String())
+}
+
+func (v *validation) oneOf(key, value string, words ...string) {
+	v.check(key, slices.Contains(words, value), strconv.Quote(value)+" is not known", "use "+strings.Join(words, " or "))
+}
+
+func (v *validation) address(key, address, example string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	v.check(key, err == nil, strconv.Quote(address)+" is not host:port", "write it as "+example)
+}
+
+func (v *validation) zone(key, name string) {
+	_, err := time.LoadLocation(name)
+	v.check(key, err == nil && name != "" && name != "Local", strconv.Quote(name)+" is not a time zone",
+		"use an IANA name such as Europe/Berlin or UTC")
+}
+
+func (v *validation) roles(roles []string) {
+	v.check("roles", len(roles) > 0, "there is none", "use "+RoleIntake+", "+RoleRules+" or both")
+	for i, r := range roles {
+		v.oneOf("roles", r, RoleIntake, RoleRules)
+		v.check("roles", slices.Index(roles, r) == i, r+" stands there twice", "name each role once")
+	}
+}
