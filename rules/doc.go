@@ -74,7 +74,7 @@
 // compare by Compare, everywhere: a fact's value in `where`, too.
 //
 // hours_since and days_since change with every millisecond, so an expression may only compare one of
-// them, alone or with a ?? default, with something that has no such term in it:
+// them by < <= > or >=, alone or with a ?? default, with something that has no such term in it:
 // `lactate.hours_since() >= 6`, `(lactate.hours_since() ?? 1000) > 6`. In a message they are shown in
 // whole units, rounded down.
 //

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -55,7 +54,9 @@ func parseWindow(s string) (Window, *complaint) {
 	switch {
 	case w.From == Duration{}:
 		return w, &complaint{fmt.Sprintf("the window '%s' is empty", s), "write a length such as '48h', or no window for all of the past"}
-	case w.From.mean() <= w.To.mean():
+	case w.From == w.To:
+		return w, &complaint{fmt.Sprintf("both ends of the window '%s' are the same", s), "the farther end comes first, as in '365d..8d'"}
+	case w.From.mean() < w.To.mean():
 		return w, &complaint{fmt.Sprintf("the window '%s' runs backwards", s),
 			fmt.Sprintf("the farther end comes first: '%s..%s'", strings.TrimSpace(to), strings.TrimSpace(from))}
 	}
@@ -80,6 +81,9 @@ func parseDuration(s string) (Duration, *complaint) {
 		rest = rest[len(word):]
 		n, err := strconv.ParseInt(number, 10, 64)
 		if number == "" || word == "" && rest != "" || err != nil {
+			if joined := strings.Join(strings.Fields(s), ""); joined != s {
+				return Duration{}, &complaint{fmt.Sprintf("the length of time '%s' has blanks in it", s), fmt.Sprintf("drop them: '%s'", joined)}
+			}
 			return Duration{}, &complaint{fmt.Sprintf("'%s' is not a length of time", s), example}
 		}
 		if word == "" {
@@ -159,6 +163,3 @@ func (w Window) String() string {
 	}
 	return w.From.String() + ".." + w.To.String()
 }
-
-// whole reports whether x is a whole number that an int holds exactly.
-func whole(x float64) bool { return x == math.Trunc(x) && math.Abs(x) < 1<<53 }

@@ -90,7 +90,7 @@ type exprWriter struct {
 
 // How tightly things bind, loosest first; a part in a place that binds tighter goes in brackets.
 const (
-	bindChoice = iota
+	bindChoice  = iota
 	bindDefault // binds tightest, but the parser wants brackets around it beside any other operator
 	bindOr
 	bindAnd

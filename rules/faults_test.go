@@ -54,8 +54,7 @@ func TestEveryFaultIsReportedWithItsPlaceAndWhatToDo(t *testing.T) {
 	}
 }
 
-// TestAFaultPointsAtTheVeryCharacter reads the packs of testdata/faults/places, in which the character
-// that a fault must point at follows the mark ⇒ in a copy of the line in a comment.
+// The mark ⇒ is taken out before the pack is compiled; the fault must be where it was.
 func TestAFaultPointsAtTheVeryCharacter(t *testing.T) {
 	const head = "pack: p\ninputs: {k: {observation: [\"loinc|1-1\"]}}\nrules:\n- id: r\n  title: t\n  severity: info\n  source: s\n"
 	for name, when := range map[string]string{

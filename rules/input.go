@@ -123,7 +123,7 @@ func (c *compiler) codesOf(in *inputSource) []clinical.Code {
 	if in.codes.shape != mapping {
 		return r.codes(in.codes, what)
 	}
-	keys := r.keys(in.codes, "the codes of "+what, "valueset")
+	keys := r.keys(in.codes, "the filter of "+what, "valueset")
 	n := keys["valueset"]
 	if n == nil {
 		if len(in.codes.pairs) == 0 {

@@ -280,6 +280,8 @@ func (r reader) input(p *pack, v pair) {
 				in.state = settled
 			}
 		}
+	case len(kinds) == 0 && len(keys) < len(v.value.pairs):
+		in.state = settled // a key was not understood, which is fault enough
 	case len(kinds) == 0:
 		r.add(in.at, what+" does not say what facts it takes", "write one of "+strings.Join(kindKeys, ", ")+", or `from: another_input`")
 		in.state = settled

@@ -12,7 +12,7 @@ type Program struct {
 	Hash   string // of the set's content, hex; names it in the log, in rows and in answers
 	Zone   *time.Location
 	Units  map[string]string // the site's unit spellings, as given to Compile
-	Inputs []*Input // Inputs[0] is always the patient's own stream
+	Inputs []*Input          // Inputs[0] is always the patient's own stream
 	Terms  []*Term
 	Atoms  []*Atom
 	Rules  []*Rule
@@ -45,9 +45,8 @@ type Atom struct {
 	Source string
 
 	// Elapsed is the index of the one term of this atom that changes with every millisecond
-	// (hours_since, days_since), or -1. The compiler admits such a term only as one side of a comparison
-	// (perhaps under ??), so that between two events the atom is monotone in now, or for == and != an
-	// interval.
+	// (hours_since, days_since), or -1. The compiler admits such a term only as one side of < <= > or >=
+	// (perhaps under ??), so that between two events the atom turns over at most once.
 	Elapsed int
 	// Threshold is set when the atom is a comparison of one Count term with a constant, so that its
 	// horizon can be exact.

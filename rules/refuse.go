@@ -64,7 +64,9 @@ func refusal(n ast.Node) (problem, hint string) {
 
 // explainSyntax turns the parser's complaint into the author's terms.
 func explainSyntax(problem, text string, offset int) (string, string) {
-	rest := string([]rune(text)[min(offset, len([]rune(text))):])
+	runes := []rune(text)
+	offset = min(offset, len(runes))
+	before, rest := string(runes[:offset]), string(runes[offset:])
 	next := ""
 	if r := []rune(strings.TrimSpace(rest)); len(r) > 0 {
 		next = string(r[0])
@@ -76,7 +78,7 @@ func explainSyntax(problem, text string, offset int) (string, string) {
 		return "`??` beside another operator needs brackets", "write `(x ?? 0) > 5`"
 	case strings.HasPrefix(rest, "=") && !strings.HasPrefix(rest, "=="):
 		return "a single = is not a comparison", "write =="
-	case strings.HasPrefix(rest, "<>"):
+	case strings.HasPrefix(rest, ">") && strings.HasSuffix(before, "<"):
 		return "<> is not part of the language", "write !="
 	case next == "≥":
 		return "≥ is not part of the language", "write >="

@@ -48,7 +48,7 @@ func (r reader) codes(n *node, what string) []clinical.Code {
 		system, code, ok := cutCode(s)
 		switch near := nearest(system, codeSystems); {
 		case !ok || system == "" || code == "":
-			r.add(item.at(), fmt.Sprintf("the code %q does not say its system", s), "write system and code, as in \"loinc|"+strings.Trim(s, "|")+"\"")
+			r.add(item.at(), fmt.Sprintf("the code %q does not say its system", s), codeHint(code))
 			continue
 		case !slices.Contains(codeSystems, system) && near != "" && edits(strings.ToLower(system), near) <= 1 && len(system) > 3:
 			r.add(item.at(), fmt.Sprintf("unknown code system %q", system), fmt.Sprintf("did you mean %q? a system of your own is better written as its URI", near))
@@ -58,6 +58,14 @@ func (r reader) codes(n *node, what string) []clinical.Code {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// codeHint shows how a code is written, with the author's own where there is one.
+func codeHint(code string) string {
+	if code == "" {
+		code = "2160-0"
+	}
+	return fmt.Sprintf("write system and code, as in %q", "loinc|"+code)
 }
 
 // valueSetFiles holds the value sets of FHIR files by name, id and url.

@@ -1,0 +1,209 @@
+package explain
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// scope is what the names in an expression mean: terms in a rule's condition, properties of one fact in
+// an input's `where`.
+type scope struct {
+	term      func(*rules.Term) rules.Value
+	attribute func(name string) property
+}
+
+// evaluate is the value of an expression. Missing travels: a missing boolean is the truth value unknown.
+func evaluate(e rules.Expr, s scope) rules.Value {
+	switch e := e.(type) {
+	case *rules.Literal:
+		return e.Value
+	case *rules.TermRef:
+		return s.term(e.Term)
+	case *rules.AttributeRef:
+		return s.attribute(e.Name).value
+	case *rules.Unary:
+		return unary(e, s)
+	case *rules.Binary:
+		return binary(e, s)
+	case *rules.Conditional:
+		switch truth(e.If, s) {
+		case rules.True:
+			return evaluate(e.Then, s)
+		case rules.False:
+			return evaluate(e.Else, s)
+		}
+		return rules.Value{}
+	case *rules.In:
+		return in(e, s)
+	case *rules.Combination:
+		return valueOf(combination(e, s))
+	}
+	panic(fmt.Sprintf("explain: an expression of unknown kind %T", e))
+}
+
+func truth(e rules.Expr, s scope) rules.Truth { return evaluate(e, s).Truth() }
+
+// valueOf is a truth as a value: unknown is a missing boolean.
+func valueOf(t rules.Truth) rules.Value {
+	if t == rules.Unknown {
+		return rules.Value{}
+	}
+	return rules.BoolOf(t == rules.True)
+}
+
+func unary(e *rules.Unary, s scope) rules.Value {
+	switch e.Op {
+	case "not":
+		return valueOf(rules.Not(truth(e.X, s)))
+	case "-":
+		return arithmetic("-", rules.NumberOf(0), evaluate(e.X, s))
+	}
+	panic(fmt.Sprintf("explain: unknown operator %q", e.Op))
+}
+
+func binary(e *rules.Binary, s scope) rules.Value {
+	switch e.Op {
+	case "and":
+		return valueOf(rules.And(truth(e.X, s), truth(e.Y, s)))
+	case "or":
+		return valueOf(rules.Or(truth(e.X, s), truth(e.Y, s)))
+	case "??":
+		if x := evaluate(e.X, s); x.Kind != rules.Missing {
+			return x
+		}
+		return evaluate(e.Y, s)
+	case "+", "-", "*", "/":
+		return arithmetic(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
+	case "==", "!=":
+		if codes := codings(e.X, s); codes != nil {
+			return compareCodes(e.Op, codes, evaluate(e.Y, s))
+		}
+		if codes := codings(e.Y, s); codes != nil {
+			return compareCodes(e.Op, codes, evaluate(e.X, s))
+		}
+		return rules.CompareValues(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
+	case "<", "<=", ">", ">=":
+		return rules.CompareValues(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
+	}
+	panic(fmt.Sprintf("explain: unknown operator %q", e.Op))
+}
+
+// arithmetic is missing with a missing or bounded side, for a division by zero, and where the result is
+// not finite.
+func arithmetic(op string, x, y rules.Value) rules.Value {
+	if !exact(x) || !exact(y) {
+		return rules.Value{}
+	}
+	switch op {
+	case "+":
+		return finite(x.Num + y.Num)
+	case "-":
+		return finite(x.Num - y.Num)
+	case "*":
+		return finite(x.Num * y.Num)
+	}
+	if y.Num == 0 {
+		return rules.Value{}
+	}
+	return finite(x.Num / y.Num)
+}
+
+// exact says that the value is a number without a comparator.
+func exact(v rules.Value) bool { return v.Kind == rules.Number && v.Bound == clinical.Exactly }
+
+// finite is the number x, missing where it is not a finite one.
+func finite(x float64) rules.Value {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return rules.Value{}
+	}
+	return rules.NumberOf(x)
+}
+
+// in is true when the value equals one of the list, and otherwise unknown when it may equal one.
+func in(e *rules.In, s scope) rules.Value {
+	codes, x := codings(e.X, s), evaluate(e.X, s)
+	if x.Kind == rules.Missing {
+		return rules.Value{}
+	}
+	found := rules.False
+	for _, item := range e.List {
+		equal := rules.CompareValues("==", x, item)
+		if codes != nil {
+			equal = compareCodes("==", codes, item)
+		}
+		found = rules.Or(found, equal.Truth())
+	}
+	return valueOf(found)
+}
+
+// codings is every coding of a coded property that stands by itself; nil for anything else.
+func codings(e rules.Expr, s scope) []clinical.Code {
+	if a, ok := e.(*rules.AttributeRef); ok {
+		return s.attribute(a.Name).codes
+	}
+	return nil
+}
+
+// compareCodes says whether any of the codings is the one that the text means, or for != that none is.
+func compareCodes(op string, codes []clinical.Code, text rules.Value) rules.Value {
+	if text.Kind != rules.Text {
+		return rules.Value{}
+	}
+	is := slices.ContainsFunc(codes, func(c clinical.Code) bool { return c.Is(text.Str) })
+	return rules.BoolOf(is == (op == "=="))
+}
+
+// combination reads all as and, any as or, none as not any, and at_least by counting.
+func combination(e *rules.Combination, s scope) rules.Truth {
+	every, some, trues, unknowns := rules.True, rules.False, 0, 0
+	for _, kid := range e.Kids {
+		t := truth(kid, s)
+		every, some = rules.And(every, t), rules.Or(some, t)
+		switch t {
+		case rules.True:
+			trues++
+		case rules.Unknown:
+			unknowns++
+		}
+	}
+	switch e.Op {
+	case "all":
+		return every
+	case "any":
+		return some
+	case "none":
+		return rules.Not(some)
+	case "at_least":
+		return rules.AtLeast(e.N, trues, unknowns)
+	}
+	panic(fmt.Sprintf("explain: unknown combination %q", e.Op))
+}
+
+// parts are the expressions that e is directly made of.
+func parts(e rules.Expr) []rules.Expr {
+	switch e := e.(type) {
+	case *rules.Unary:
+		return []rules.Expr{e.X}
+	case *rules.Binary:
+		return []rules.Expr{e.X, e.Y}
+	case *rules.Conditional:
+		return []rules.Expr{e.If, e.Then, e.Else}
+	case *rules.In:
+		return []rules.Expr{e.X}
+	case *rules.Combination:
+		return e.Kids
+	}
+	return nil
+}
+
+// walk visits e and everything that it is made of.
+func walk(e rules.Expr, visit func(rules.Expr)) {
+	visit(e)
+	for _, part := range parts(e) {
+		walk(part, visit)
+	}
+}

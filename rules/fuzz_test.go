@@ -1,0 +1,50 @@
+package rules
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// FuzzCompile holds Compile to its promise: a Program, or faults that say where; never a panic.
+func FuzzCompile(f *testing.F) {
+	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/faults/*/*.yaml"} {
+		for _, file := range readFiles(f, glob(f, pattern)...) {
+			f.Add(string(file.Data))
+		}
+	}
+	f.Fuzz(func(t *testing.T, pack string) {
+		p, err := Compile([]clinical.File{{Name: "p.yaml", Data: []byte(pack)}}, CompileOptions{})
+		var faults Faults
+		if (p == nil) != errors.As(err, &faults) {
+			t.Fatalf("%v, %v", p, err)
+		}
+		for _, fault := range faults {
+			if fault.Line < 1 || fault.Col < 1 || fault.Problem == "" {
+				t.Fatalf("a fault without a place or a reason: %+v", fault)
+			}
+		}
+	})
+}
+
+// FuzzExpression does the same for conditions, which reach the expression parser as they are.
+func FuzzExpression(f *testing.F) {
+	for _, s := range []string{"a.last('48h') > 1 and not b.exists()", "(a.last() ?? 3) in [1, 2]", "yes.last() ? 1 < 2 : false", "a?.b[1:2] | f(#)", "let x = 1; x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, when string) {
+		c := &compiler{inputs: []*Input{{Name: "patient"}}, termKeys: map[termKey]*Term{}, atomKeys: map[string]*Atom{}}
+		in := &inputSource{name: "a", state: settled, input: &Input{ID: 0, Name: "a", Type: clinical.Number}}
+		p := &pack{inputs: map[string]*inputSource{"a": in}, names: []string{"a"}}
+		n := &node{src: &source{name: "p", lines: [][]rune{[]rune(when)}}, shape: scalar, line: 1, col: 1, text: when}
+		e := (&checker{c: c, pack: p, source: n}).expression()
+		if (e == nil) != (len(c.faults) > 0) {
+			t.Fatalf("%v with %v", e, c.faults)
+		}
+		if e != nil {
+			c.split(e, n.at(), map[int]struct{}{})
+			meaning(e, make([]Value, len(c.terms)))
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package packs
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vigil-cds/vigil/explain"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/rulestest"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+func suite(t *testing.T) *rulestest.Suite {
+	t.Helper()
+	s, err := rulestest.NewSuite(Files(), rules.CompileOptions{})
+	require.NoError(t, err)
+	return s
+}
+
+func cases(t *testing.T, s *rulestest.Suite) []rulestest.Case {
+	t.Helper()
+	var all []rulestest.Case
+	for _, f := range Cases() {
+		some, err := s.Parse(f)
+		require.NoError(t, err)
+		all = append(all, some...)
+	}
+	return all
+}
+
+// reference answers by the reference evaluator.
+func reference(p *rules.Program) rulestest.Evaluator {
+	byID := map[string]*rules.Rule{}
+	for _, r := range p.Rules {
+		byID[r.ID] = r
+	}
+	oracle := explain.NewReference(p)
+	return func(rule string, facts []clinical.Fact, now clinical.Instant) rules.Truth {
+		history := make(explain.History, len(facts))
+		for i, f := range facts {
+			history[i] = explain.Statement{Fact: f, Order: uint64(i)}
+		}
+		return oracle.Truth(byID[rule], history, now)
+	}
+}
+
+func TestEveryCaseHolds(t *testing.T) {
+	s := suite(t)
+	eval := reference(s.Program())
+	for _, c := range cases(t, s) {
+		for _, f := range c.Run(eval) {
+			t.Error(f)
+		}
+	}
+}
+
+func TestEveryRuleIsShownTrueAndFalseAndChangingWithTimeOrUnknown(t *testing.T) {
+	s := suite(t)
+	shown := map[string]map[rules.Truth]bool{}
+	settles := map[string]bool{} // unknown, or another truth by time alone
+	for _, c := range cases(t, s) {
+		if shown[c.Rule] == nil {
+			shown[c.Rule] = map[rules.Truth]bool{}
+		}
+		var latest clinical.Instant
+		for _, f := range c.Facts {
+			if f.Stream.Kind != clinical.KindPatient {
+				latest = max(latest, f.Time)
+			}
+		}
+		after := map[rules.Truth]bool{}
+		for _, e := range c.Expect {
+			shown[c.Rule][e.Truth] = true
+			if e.At >= latest {
+				after[e.Truth] = true
+			}
+		}
+		settles[c.Rule] = settles[c.Rule] || len(after) > 1 || after[rules.Unknown]
+	}
+	for _, r := range s.Program().Rules {
+		require.True(t, shown[r.ID][rules.True], "%s is never true in its cases", r.ID)
+		require.True(t, shown[r.ID][rules.False], "%s is never false in its cases", r.ID)
+		require.True(t, settles[r.ID], "no case of %s shows it unknown or changed by time alone", r.ID)
+	}
+}
+
+func TestEveryPackHasItsCasesBesideIt(t *testing.T) {
+	names := map[string]bool{}
+	for _, f := range Cases() {
+		names[f.Name] = true
+	}
+	for _, f := range Files() {
+		if pack, ok := strings.CutSuffix(f.Name, ".yaml"); ok {
+			require.True(t, names[pack+caseSuffix], f.Name)
+		}
+	}
+}
+
+func TestEveryRuleNamesItsSourceWithAYear(t *testing.T) {
+	p := suite(t).Program()
+	require.GreaterOrEqual(t, len(p.Rules), 14)
+	for _, r := range p.Rules {
+		require.Regexp(t, `(19|20)\d\d|Lanoxin|SEP-1`, r.Source, r.ID)
+		require.NotEmpty(t, r.Message.Terms, r.ID)
+	}
+}
