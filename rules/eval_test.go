@@ -151,12 +151,14 @@ rules:
 		{Name: "a.yaml", Data: []byte(`
 pack: a
 inputs:
-  k: {observation: ["loinc|2823-3", "loinc|6298-4"], unit: mmol/L}
+  potassium: {observation: ["loinc|2823-3", "loinc|6298-4"], unit: mmol/L}
   weight: {observation: ["loinc|29463-7"], unit: kg}
   temperature: {observation: ["loinc|8310-5"]}
+  fever: {from: temperature, where: value  >  38.0}
   hot: {from: temperature, where: value  >  38.0}
 rules:
-  - {id: a1, title: t, severity: info, source: s, when: "k.last('168h') > 6.0 and weight.last() > 100 and hot.exists('2d')"}
+  - {id: a1, title: t, severity: info, source: s, when: "potassium.last('168h') > 6.0 and weight.last() > 100 and fever.exists('2d')"}
+  - {id: a2, title: t, severity: info, source: s, when: "hot.exists('2d')"}
 `)},
 	}
 	p, err := Compile(files, CompileOptions{})
@@ -164,12 +166,14 @@ rules:
 	require.Equal(t, []string{"a", "b"}, p.Packs())
 	a, _ := p.Rule("a1")
 	b, _ := p.Rule("b1")
-	require.Equal(t, "k.last('7d') > 6 and a/weight.last() > 100 and hot.exists('48h')", a.When.String())
-	require.Equal(t, "k.last('7d') > 6 and b/weight.last() > 100 and hot.exists('48h')", b.When.String())
-	require.Len(t, p.Inputs, 6) // patient, k, weight twice, temperature, hot
-	require.Len(t, p.Atoms, 4)
-	require.Len(t, p.Terms, 4)
-	both := []int32{0, 1}
+	require.Equal(t, "potassium.last('7d') > 6 and a/weight.last() > 100 and fever.exists('48h')", a.When.String())
+	require.Equal(t, "potassium.last('7d') > 6 and b/weight.last() > 100 and fever.exists('48h')", b.When.String())
+	a2, _ := p.Rule("a2")
+	require.Equal(t, "hot.exists('48h')", a2.When.String(), "an answer shows the name that the author gave")
+	require.Len(t, p.Inputs, 7) // patient, potassium, weight twice, temperature, fever, hot
+	require.Len(t, p.Atoms, 5)
+	require.Len(t, p.Terms, 5)
+	both := []int32{0, 2}
 	require.Equal(t, both, p.RulesOf(int32(p.Terms[a.Terms[0]].Input)))
 
 	again, err := Compile([]clinical.File{files[1], files[0]}, CompileOptions{})

@@ -184,10 +184,11 @@ func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
 	return out, len(out) == len(items)
 }
 
-// share is the one Input that is the same in everything but its name.
+// share is the one Input of this name that takes the same facts, whichever pack declares it. The name
+// belongs to what is shared, since answers show it: a rule's values bear the names that its author gave.
 func (c *compiler) share(made *Input, in *inputSource) *Input {
 	var key strings.Builder
-	fmt.Fprintf(&key, "%d %d %q %t", made.Kind, made.Type, made.Unit, made.Codes == nil)
+	fmt.Fprintf(&key, "%s %d %d %q %t", in.name, made.Kind, made.Type, made.Unit, made.Codes == nil)
 	codes := make([]string, 0, len(made.Codes))
 	for code := range made.Codes {
 		codes = append(codes, string(code))

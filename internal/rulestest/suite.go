@@ -18,8 +18,8 @@ type Suite struct {
 
 // NewSuite compiles the set whose cases are to run. The errors are those of rules.Compile.
 //
-// Each pack is compiled alone once more for the names of its inputs: a program keeps inputs that are
-// the same in all but name once, under the first name only.
+// Each pack is compiled alone once more for its inputs: a program keeps an input that several packs
+// declare alike once, under the first of them only.
 func NewSuite(files []clinical.File, opts rules.CompileOptions) (*Suite, error) {
 	program, err := rules.Compile(files, opts)
 	if err != nil {
