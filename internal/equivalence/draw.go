@@ -1,0 +1,296 @@
+package equivalence
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// inputs is what every drawn pack declares: one stream and several, a unit to convert, filters by value
+// and by attribute, an input from an input, every type of value, and facts with periods.
+const inputs = `  crea: {observation: ["loinc|1"], unit: mg/dL}
+  temp: {observation: ["loinc|2", "loinc|3"]}
+  high: {from: crea, where: "value >= 1.5"}
+  hot: {from: temp, where: "interpretation == 'H' or value > 2.0999999999"}
+  group: {observation: ["loinc|4"], value: code}
+  flag: {observation: ["loinc|5"], value: boolean}
+  note: {observation: ["loinc|6"], value: text}
+  ckd: {condition: ["snomed|1"], where: "clinical_status != 'refuted'"}
+  drug: {medication: ["rxnorm|1", "rxnorm|2"], where: "status in ['active', 'completed']"}
+  stay: {encounter: any}
+`
+
+const (
+	hour = clinical.Instant(3_600_000)
+	day  = 24 * hour
+)
+
+// start lies two days before British clocks go forward, so that calendar windows meet the change.
+var start = clinical.Instant(1774605600000) // 2026-03-27T10:00:00Z
+
+type drawer struct{ *rand.Rand }
+
+func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
+
+// Draw makes the case of a seed. Times lie on a coarse grid with a millisecond to either side here and
+// there, and numbers come from a short list, so that ties and edges are common.
+func Draw(seed uint64) *Case {
+	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
+	c := &Case{Seed: seed, Inputs: inputs}
+	for len(c.Rules) < 8 {
+		if when := d.condition(3); Compiles(when) { // some put two elapsed times into one atom
+			c.Rules = append(c.Rules, when)
+		}
+	}
+	clock := start
+	for i := range 6 + d.IntN(24) {
+		clock += pick(d, 0, 0, 1, hour/2, hour, 5*hour, day, 3*day)
+		if d.IntN(40) == 0 {
+			clock += 40 * day
+		}
+		rec := clinical.Record{Patient: patient, Recorded: clock, EventOffset: int64(i)}
+		switch {
+		case d.IntN(8) == 0:
+			rec = clinical.Record{Recorded: clock, EventOffset: -1, Tick: true}
+		case d.IntN(20) == 0:
+			rec.Recorded = clock - day // a producer whose clock is behind
+			fallthrough
+		default:
+			for range 1 + d.IntN(2) {
+				rec.Assertions = append(rec.Assertions, d.assertion(clock))
+			}
+		}
+		c.Records = append(c.Records, rec)
+	}
+	var seen []clinical.Instant
+	for i, rec := range c.Records {
+		for _, a := range rec.Assertions {
+			for _, f := range a.Facts {
+				seen = append(seen, f.Time)
+				if f.End != clinical.Forever && f.End != clinical.Never {
+					seen = append(seen, f.End)
+				}
+			}
+		}
+		for range 3 {
+			c.Asks = append(c.Asks, Ask{After: i + 1, Now: d.instant(rec.Recorded, seen)})
+		}
+	}
+	return c
+}
+
+// instant is now, a little or a lot later, in the past, or at a window's edge of some fact.
+func (d drawer) instant(clock clinical.Instant, seen []clinical.Instant) clinical.Instant {
+	switch d.IntN(6) {
+	case 0:
+		return clock
+	case 1:
+		return clock + clinical.Instant(d.Int64N(int64(3*day)))
+	case 2:
+		return clock - clinical.Instant(d.Int64N(int64(3*day)))
+	case 3:
+		return clock + clinical.Instant(d.IntN(400))*day
+	}
+	if len(seen) == 0 {
+		return clock
+	}
+	t := seen[d.IntN(len(seen))]
+	if t == clinical.Never {
+		return clock
+	}
+	return t + pick(d, 0, hour, 2*hour, 6*hour, day, 3*day, 30*day, 31*day, 365*day) + pick[clinical.Instant](d, -1, 0, 0, 1)
+}
+
+var grid = []clinical.Instant{0, 0, hour, 2 * hour, 6 * hour, day, 2 * day, 3 * day, 29 * day, 31 * day, 365 * day, 366 * day}
+
+// when is a clinical time about the clock: mostly before it, now and then after.
+func (d drawer) when(clock clinical.Instant) clinical.Instant {
+	t := clock - clock%hour - pick(d, grid...) + pick[clinical.Instant](d, 0, 0, 0, -1, 1)
+	if d.IntN(6) == 0 {
+		t = clock + pick(d, 0, 1, hour, day, 2*day)
+	}
+	return t
+}
+
+// assertion states (or, without facts, retracts) one of a few resources, so that corrections are common.
+func (d drawer) assertion(clock clinical.Instant) clinical.Assertion {
+	a := clinical.Assertion{Resource: fmt.Sprintf("Observation/%d", d.IntN(14))}
+	switch d.IntN(4) {
+	case 0:
+		a.Version.Number = 1 + d.Int64N(4)
+	case 1:
+		a.Version.Updated = clock - pick(d, 0, hour, day)
+	}
+	if d.IntN(10) == 0 {
+		return a
+	}
+	for range 1 + d.IntN(10)/8 {
+		a.Facts = append(a.Facts, d.fact(clock))
+	}
+	return a
+}
+
+func (d drawer) number() float64 {
+	return pick(d, 0.9, 1, 1.2, 1.3, 1.5, 1.5, 2, 2.1, 3, 0, -1, 100.25, 1.0000000000001)
+}
+
+func (d drawer) fact(clock clinical.Instant) clinical.Fact {
+	t := d.when(clock)
+	f := clinical.Fact{Time: t, End: t, Detail: &clinical.Detail{}}
+	switch k := d.IntN(16); {
+	case k < 9:
+		code := pick[clinical.Code](d, "loinc|1", "loinc|1", "loinc|2", "loinc|3")
+		codes := []clinical.Code{code}
+		if d.IntN(6) == 0 {
+			codes = append(codes, pick[clinical.Code](d, "loinc|2", "loinc|3", "local|x"))
+		}
+		f.Stream = clinical.NewStream(clinical.KindObservation, codes...)
+		f.Number = d.number()
+		f.Detail.Type = clinical.Number
+		f.Detail.Unit = pick(d, "mg/dL", "mg/dL", "mg/dL", "mg/dL", "g/L", "kg", "")
+		if d.IntN(8) == 0 {
+			f.Detail.Comparator = pick(d, clinical.Below, clinical.Above)
+		}
+		if d.IntN(12) == 0 {
+			f.Detail = &clinical.Detail{Type: clinical.AbsentValue, Attributes: token(clinical.AttrAbsentReason, "error")}
+			f.Number = 0
+		} else if d.IntN(4) == 0 {
+			f.Detail.Attributes = token(clinical.AttrInterpretation, pick(d, "H", "N"))
+		}
+	case k == 9:
+		f.Stream = clinical.NewStream(clinical.KindObservation, "loinc|4")
+		f.Detail = &clinical.Detail{Type: clinical.Coded, Codes: []clinical.Code{pick[clinical.Code](d, "snomed|a", "snomed|b")}}
+	case k == 10:
+		f.Stream = clinical.NewStream(clinical.KindObservation, "loinc|5")
+		f.Number, f.Detail.Type = float64(d.IntN(2)), clinical.Boolean
+	case k == 11:
+		f.Stream = clinical.NewStream(clinical.KindObservation, "loinc|6")
+		f.Detail = &clinical.Detail{Type: clinical.Text, Text: pick(d, "clear", "cloudy")}
+	case k == 12:
+		f.Stream = clinical.NewStream(clinical.KindCondition, "snomed|1")
+		f.End = d.end(t)
+		f.Detail.Attributes = token(clinical.AttrClinicalStatus, pick(d, "active", "refuted"))
+		if d.IntN(8) == 0 {
+			f.Detail.Attributes = token(clinical.AttrNegated, "true")
+		}
+	case k == 13:
+		f.Stream = clinical.NewStream(clinical.KindMedication, pick[clinical.Code](d, "rxnorm|1", "rxnorm|2"))
+		f.End = d.end(t)
+		f.Detail.Attributes = token(clinical.AttrStatus, pick(d, "active", "completed", "stopped"))
+	case k == 14:
+		f.Stream = clinical.NewStream(clinical.KindEncounter, pick[clinical.Code](d, "class|IMP", "class|AMB"))
+		f.End = d.end(t)
+	default:
+		f = d.person(clock)
+	}
+	return f
+}
+
+func token(name, code string) []clinical.Attribute {
+	return []clinical.Attribute{{Name: name, Codes: []clinical.Code{clinical.Code(code)}}}
+}
+
+func (d drawer) end(t clinical.Instant) clinical.Instant {
+	if d.IntN(3) == 0 {
+		return clinical.Forever
+	}
+	return t + pick(d, 0, 1, hour, day, 3*day, 40*day)
+}
+
+func (d drawer) person(clock clinical.Instant) clinical.Fact {
+	f := clinical.Fact{Stream: clinical.NewStream(clinical.KindPatient), End: clinical.Forever, Detail: &clinical.Detail{}}
+	f.Time = pick(d, clinical.Never, 951782400000 /* 29 February 2000 */, start-20*365*day, start-18*hour, start+5*day)
+	if d.IntN(2) == 0 {
+		f.Detail.Attributes = append(f.Detail.Attributes, token(clinical.AttrDeceased, "true")...)
+		if d.IntN(3) > 0 {
+			f.End = clock + pick(d, -day, 0, day)
+		}
+	}
+	if d.IntN(4) > 0 {
+		f.Detail.Attributes = append(f.Detail.Attributes, token(clinical.AttrSex, pick(d, "male", "female"))...)
+	}
+	return f
+}
+
+func (d drawer) window() string {
+	return pick(d, "", "", "'1h'", "'2h'", "'6h'", "'1d'", "'3d'", "'3d..1h'", "'2h..1h'", "'1mo'", "'2mo..1d'", "'1y'", "'1y..1mo'", "'1mo..1mo'", "'90m'", "'1d2h'")
+}
+
+// numeric draws an expression that is a number.
+func (d drawer) numeric(depth int) string {
+	if depth == 0 || d.IntN(3) == 0 {
+		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot")
+		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
+		if d.IntN(12) == 0 {
+			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "stay.count('1d')")
+		}
+		return fmt.Sprintf("%s.%s(%s)", in, op, d.window())
+	}
+	switch d.IntN(6) {
+	case 0:
+		return fmt.Sprintf("(%s ?? %v)", d.numeric(depth-1), d.number())
+	case 1:
+		return fmt.Sprintf("(%s ? %s : %s)", d.boolean(depth-1), d.numeric(depth-1), d.numeric(depth-1))
+	case 2:
+		return fmt.Sprintf("%v", d.number())
+	}
+	return fmt.Sprintf("(%s %s %s)", d.numeric(depth-1), pick(d, "+", "-", "*", "/"), d.numeric(depth-1))
+}
+
+// boolean draws an atom.
+func (d drawer) boolean(depth int) string {
+	compare := pick(d, "<", "<=", ">", ">=", "==", "!=")
+	switch d.IntN(14) {
+	case 0, 1:
+		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note"), d.window())
+	case 2:
+		return pick(d, "ckd", "drug", "stay") + ".active()"
+	case 3:
+		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot"), d.window(), compare, d.IntN(5))
+	case 4:
+		return fmt.Sprintf("group.%s(%s) %s 'a'", pick(d, "last", "first"), d.window(), pick(d, "==", "!="))
+	case 5:
+		return fmt.Sprintf("(flag.last(%s) ?? %t)", d.window(), d.IntN(2) == 0)
+	case 6:
+		return pick(d, "patient.sex == 'male'", "patient.deceased", "patient.age >= 20", "patient.age_months < 241",
+			"note.last('3d') in ['clear', 'red']", "note.last() != 'clear'")
+	case 7:
+		since := fmt.Sprintf("%s.%s(%s)", pick(d, "crea", "temp", "hot", "drug", "ckd"), pick(d, "hours_since", "days_since"), d.window())
+		if d.IntN(3) == 0 {
+			since = fmt.Sprintf("(%s ?? %d)", since, pick(d, 0, 1000))
+		}
+		other := fmt.Sprint(pick(d, 0.0, 1, 1.5, 2, 5, 24, 48, 720))
+		if d.IntN(4) == 0 {
+			other = d.numeric(0)
+		}
+		compare = pick(d, "<", "<=", ">", ">=")
+		if d.IntN(3) == 0 {
+			return other + " " + compare + " " + since
+		}
+		return since + " " + compare + " " + other
+	case 8:
+		return fmt.Sprintf("%s.%s(%s) %s %s.%s(%s)", pick(d, "crea", "temp"), pick(d, "last_time", "first_time"), d.window(), compare,
+			pick(d, "temp", "drug"), pick(d, "last_time", "first_time"), d.window())
+	}
+	return fmt.Sprintf("%s %s %s", d.numeric(depth), compare, d.numeric(max(depth-1, 0)))
+}
+
+// condition draws a rule's tree.
+func (d drawer) condition(depth int) string {
+	if depth == 0 || d.IntN(3) == 0 {
+		return d.boolean(2)
+	}
+	switch d.IntN(5) {
+	case 0:
+		return "not (" + d.condition(depth-1) + ")"
+	case 1:
+		return fmt.Sprintf("((%s) ? (%s) : (%s))", d.condition(depth-1), d.condition(depth-1), d.condition(depth-1))
+	}
+	parts := make([]string, 2+d.IntN(2))
+	for i := range parts {
+		parts[i] = "(" + d.condition(depth-1) + ")"
+	}
+	return strings.Join(parts, pick(d, " and ", " or "))
+}

@@ -1,0 +1,242 @@
+package equivalence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vigil-cds/vigil/explain"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/pointer"
+	"github.com/vigil-cds/vigil/processor"
+	"github.com/vigil-cds/vigil/rules"
+	"github.com/vigil-cds/vigil/store"
+)
+
+// ErrDiffers is what every difference between the engine and the reference evaluator is.
+var ErrDiffers = errors.New("the engine differs from the reference evaluator")
+
+// Bench runs cases one after another, each in a partition of its own of one store.
+type Bench struct {
+	Store *store.Store
+	// Comparisons counts (rule, patient, instant) comparisons of truth.
+	Comparisons int
+	next        int32
+}
+
+// Compiles reports whether a condition is one that the language admits over the drawn inputs.
+func Compiles(when string) bool {
+	c := Case{Inputs: inputs, Rules: []string{when}}
+	_, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: c.pack()}}, rules.CompileOptions{})
+	return err == nil
+}
+
+// Run plays a case and returns the first difference.
+func (b *Bench) Run(c *Case) error {
+	number := b.next
+	b.next++
+	part, err := b.Store.Partition(number)
+	if err != nil {
+		return err
+	}
+	files := []clinical.File{{Name: "case.yaml", Data: c.pack()}}
+	set := rules.NewSet(files...)
+	sets := processor.NewRuleSets(rules.CompileOptions{}, nil)
+	plan, err := sets.Add(&clinical.Activation{Hash: set.Hash(), Files: files})
+	if err != nil {
+		return err
+	}
+	r := &run{bench: b, plan: plan, program: plan.Program, reference: explain.NewReference(plan.Program), part: part,
+		holds: make([]rules.Truth, len(plan.Program.Rules))}
+	r.machine, err = processor.NewMachine(number, part, sets, processor.Observer{
+		Transition: func(t *processor.Transition) {
+			r.staged = append(r.staged, describe(t.Rule, t.Kind, clinical.At(t.At)))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.reader = store.NewReader(b.Store, store.ReaderOptions{Plan: sets.Plan, Partition: func(string) int32 { return number }})
+	first := clinical.Record{Recorded: start, EventOffset: -1, Activation: &clinical.Activation{Hash: set.Hash(), Files: files}}
+	if err := r.machine.Apply(&first, 0, nil); err != nil {
+		return err
+	}
+	r.clock = start
+	asks := c.Asks
+	for i := range c.Records {
+		if err := r.record(&c.Records[i], int64(i+1)); err != nil {
+			return err
+		}
+		for len(asks) > 0 && asks[0].After <= i+1 {
+			if asks[0].After == i+1 && r.known {
+				if err := r.ask(asks[0].Now); err != nil {
+					return fmt.Errorf("after record %d (clock %s), asked at %s: %w", i+1, r.clock, asks[0].Now, err)
+				}
+			}
+			asks = asks[1:]
+		}
+	}
+	return nil
+}
+
+type run struct {
+	bench     *Bench
+	plan      *pointer.Plan
+	program   *rules.Program
+	reference *explain.Reference
+	part      *store.Partition
+	machine   *processor.Machine
+	reader    *store.Reader
+
+	ledger explain.Ledger
+	clock  clinical.Instant
+	known  bool
+	holds  []rules.Truth // by the reference, at clock
+	staged []string      // the machine's transitions since the last record
+}
+
+func describe(rule, kind string, at clinical.Instant) string {
+	return rule + " " + kind + " " + at.String()
+}
+
+// record applies one record to both sides and compares the transitions it brought about: first those of
+// time alone up to the record, each at its own instant, then those of the record.
+func (r *run) record(rec *clinical.Record, offset int64) error {
+	r.staged = r.staged[:0]
+	if err := r.machine.Apply(rec, offset, func([]byte) error { return nil }); err != nil {
+		return err
+	}
+	clock := max(r.clock, rec.Recorded)
+	before := r.ledger.History()
+	stated := len(rec.Assertions) > 0
+	r.ledger.Apply(*rec, offset)
+	after := r.ledger.History()
+	var want []string
+	for i, rule := range r.program.Rules {
+		if r.known && clock > r.clock {
+			for _, change := range r.reference.Transitions(rule, before, r.clock, clock) {
+				want = r.change(want, i, change.Truth, change.At)
+			}
+		}
+		if stated {
+			want = r.change(want, i, r.reference.Truth(rule, after, clock), clock)
+		}
+	}
+	r.clock, r.known = clock, r.known || stated
+	slices.Sort(want)
+	slices.Sort(r.staged)
+	if !slices.Equal(want, r.staged) {
+		return fmt.Errorf("%w: record %d at %s staged transitions\n  %s\nwant\n  %s", ErrDiffers, offset, rec.Recorded,
+			strings.Join(r.staged, "\n  "), strings.Join(want, "\n  "))
+	}
+	return nil
+}
+
+func (r *run) change(want []string, rule int, truth rules.Truth, at clinical.Instant) []string {
+	was := r.holds[rule]
+	r.holds[rule] = truth
+	switch {
+	case truth == rules.True && was != rules.True:
+		return append(want, describe(r.program.Rules[rule].ID, processor.Fired, at))
+	case truth != rules.True && was == rules.True:
+		return append(want, describe(r.program.Rules[rule].ID, processor.Cleared, at))
+	}
+	return want
+}
+
+// ask compares one read: truths, horizons and the values of terms.
+func (r *run) ask(now clinical.Instant) error {
+	got, err := r.reader.Read(patient, now)
+	if err != nil {
+		return err
+	}
+	h := r.ledger.History()
+	whole, err := r.part.LoadAll(patient)
+	if err != nil {
+		return err
+	}
+	values, _ := r.plan.Values(everyTerm(r.program), whole.History, now)
+	for _, t := range r.program.Terms {
+		if want := r.reference.Term(t, h, now); !same(values[t.ID], want) {
+			return fmt.Errorf("%w: %s is %s, want %s", ErrDiffers, t.Source, show(values[t.ID]), show(want))
+		}
+	}
+	for _, rule := range r.program.Rules {
+		want := r.reference.Truth(rule, h, now)
+		truth := got.Truth(int32(rule.Index))
+		r.bench.Comparisons++
+		if truth != want {
+			return fmt.Errorf("%w: rule %s (%s) is %s, want %s", ErrDiffers, rule.ID, rule.When, truth, want)
+		}
+		until := clinical.Forever
+		for _, res := range got.Results {
+			if res.Rule == int32(rule.Index) {
+				until = res.Until
+			}
+		}
+		if until <= now {
+			return fmt.Errorf("%w: rule %s (%s) holds until %s, which is past", ErrDiffers, rule.ID, rule.When, until)
+		}
+		last := min(until-1, now+400*day) // a year and more: beyond the longest window
+		for _, at := range r.tries(rule, h, now, last) {
+			r.bench.Comparisons++
+			if truth := r.reference.Truth(rule, h, at); truth != want {
+				return fmt.Errorf("%w: rule %s (%s) was to hold until %s, but at %s is %s, not %s",
+					ErrDiffers, rule.ID, rule.When, until, at, truth, want)
+			}
+		}
+		if until != clinical.Forever && exact(rule) {
+			if truth := r.reference.Truth(rule, h, until); truth == want {
+				return fmt.Errorf("%w: rule %s (%s) has an exact horizon, but at %s it is still %s", ErrDiffers, rule.ID, rule.When, until, truth)
+			}
+		}
+	}
+	return nil
+}
+
+// tries are the instants within a horizon at which a difference would show: its last, and some of those
+// at which the reference evaluator thinks anything may happen.
+func (r *run) tries(rule *rules.Rule, h explain.History, now, last clinical.Instant) []clinical.Instant {
+	out := []clinical.Instant{last}
+	candidates := r.reference.Candidates(rule, h, now, last)
+	step := len(candidates)/8 + 1
+	for i := 0; i < len(candidates); i += step {
+		out = append(out, candidates[i])
+	}
+	return out
+}
+
+// exact reports whether a rule is one question whose horizon the engine promises to know exactly.
+func exact(rule *rules.Rule) bool {
+	if rule.Tree.Kind != rules.NodeAtom {
+		return false
+	}
+	ref, ok := rule.When.(*rules.TermRef)
+	return ok && (ref.Term.Op == rules.Exists || ref.Term.Op == rules.Active)
+}
+
+func everyTerm(p *rules.Program) []int {
+	all := make([]int, len(p.Terms))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// same compares values; sums may have been added in another order.
+func same(x, y rules.Value) bool {
+	if x.Kind == rules.Number && y.Kind == rules.Number {
+		return x.Bound == y.Bound && rules.Compare(x.Num, y.Num) == 0
+	}
+	return x == y
+}
+
+func show(v rules.Value) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

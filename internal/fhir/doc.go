@@ -1,0 +1,60 @@
+// Package fhir turns FHIR R4 into facts. It is pure: no clock, no I/O, no logs; the same bytes give
+// the same facts for ever.
+//
+// # What becomes a fact
+//
+//	Patient                     birth date (Time), death (End), sex
+//	Observation                 one fact for its code, one more for each component
+//	Condition, AllergyIntolerance, Procedure, Immunization, Encounter, DiagnosticReport,
+//	ServiceRequest, CarePlan, Device, DeviceUseStatement
+//	                            one fact each
+//	MedicationRequest, -Administration, -Statement, -Dispense
+//	                            one fact each, of one kind, told apart by the attribute resource_type
+//
+// Every coding of a CodeableConcept is in the fact's stream. A concept that has only a text gives the
+// code "text|" and the text in lower case; a reference to something that is not in the input gives
+// "reference|" and the reference. Other types of R4 state no facts; they are Counted as such, not
+// refused. Elements that the mapping does not know are ignored.
+//
+// A resource that is entered in error, and one that says no more than what is planned or was called
+// off, states no facts. What was refuted, not done, not given, not taken, or must not be performed is
+// a fact with the attribute negated.
+//
+// # When it was
+//
+// A fact's Time is the clinical time that the resource states; where it states none, the time at which
+// it was written down, then meta.lastUpdated. A resource with none of these gives facts at
+// clinical.Never, which Mapped.DateUndated moves to the instant at which the log learned of them. A
+// period's end that is a date includes the whole of that day (month, year), as FHIR has it; every other
+// partial date stands for its start. A period that ends before it starts ends at its start.
+//
+// # Whose it is
+//
+// A patient is known by an id of FHIR's letters, digits, '-' and '.', and '_', which real feeds use.
+//
+//	Patient/1  Patient/1/_history/2           1
+//	https://any.server/fhir/Patient/1         1: one engine holds one id space
+//	urn:uuid:…  urn:oid:…                     in a Bundle, the id of the entry it names; else what follows
+//	Patient?identifier=system|value           in a Bundle, the Patient who has it; else IdentifierID
+//	{"identifier": …} without a reference     likewise
+//	#p1, a contained Patient                  IdentifierID of its first identifier
+//
+// # Values that are not one number
+//
+//	valueRange                  no value; attributes value_low and value_high, unit of the bounds
+//	valueRatio                  numerator / denominator, unit "mg/mL" of the two units
+//	valueTime, valueDateTime    the text
+//	valuePeriod, valueSampledData, valueQuantity without value
+//	                            no value
+//
+// # Compact observations
+//
+// Monitors send one JSON object a line, read by Decoder.Compact:
+//
+//	{"patient":"1","code":"loinc|8867-4","time":"2026-03-01T10:00:00Z","value":80,"unit":"/min","id":"a7"}
+//
+// time is a FHIR dateTime or a number of milliseconds since 1970; value is a number, a string, true or
+// false; unit and id may be left out. Without an id the observation is known by a hash of patient,
+// code and time, so that the same one sent twice is one fact and a correction replaces it. It has the
+// status final. Unknown members are ignored; of a repeated one the last counts.
+package fhir
