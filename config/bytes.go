@@ -46,3 +46,15 @@ func (b Bytes) String() string {
 	}
 	return strconv.FormatInt(int64(b), 10)
 }
+
+// Set reads a size, so that a *Bytes can be a flag.
+func (b *Bytes) Set(s string) error {
+	n, err := ParseBytes(s)
+	if err == nil {
+		*b = n
+	}
+	return err
+}
+
+// Type is what a flag's help calls it.
+func (b *Bytes) Type() string { return "size" }

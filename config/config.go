@@ -26,6 +26,10 @@ type Kafka struct {
 	Partitions  int      `koanf:"partitions" doc:"Partitions of every topic that is keyed by patient. It is fixed once the topics are there."`
 	Replication int      `koanf:"replication" doc:"Copies of each partition that the cluster keeps. 3 in a cluster that must outlive the loss of a broker; the broker inside this process has 1."`
 	Prefix      string   `koanf:"prefix" doc:"What the names of topics and consumer groups begin with, so that several Vigils can share one cluster."`
+	Instance    string   `koanf:"instance" doc:"Name of this process in its consumer groups, another for each process. With it a quick restart moves no partitions."`
+
+	AlertsRetention     time.Duration `koanf:"alerts_retention" doc:"How long the alerts topic keeps alerts; 0s for ever. It is set when the topic is created."`
+	DeadLetterRetention time.Duration `koanf:"dead_letter_retention" doc:"How long the dead-letter topic keeps what was refused; 0s for ever. It is set when the topic is created."`
 }
 
 // Store sizes the local state.

@@ -19,11 +19,14 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// topicPrefix is what Kafka admits in a topic's name.
-var topicPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{0,200}$`)
+// What Kafka admits in the name of a topic, and of a group's member, which may have none.
+var (
+	topicPrefix  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	instanceName = regexp.MustCompile(`^[A-Za-z0-9._-]{0,100}$`)
+)
 
-// maxPartitions is what the two bytes of a partition in the store's keys hold.
-const maxPartitions = 1 << 16
+// maxPartitions leaves the last numbers of the store's two-byte partitions free.
+const maxPartitions = 1 << 15
 
 func (c *Config) faults(source map[string]string) Faults {
 	v := validation{source: source}
@@ -41,7 +44,12 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.check("kafka.replication", len(c.Kafka.Brokers) > 0 || c.Kafka.Replication <= 1,
 		"the broker inside this process keeps one copy, not "+strconv.Itoa(c.Kafka.Replication), "set it to 1, or set kafka.brokers")
 	v.check("kafka.prefix", topicPrefix.MatchString(c.Kafka.Prefix),
-		strconv.Quote(c.Kafka.Prefix)+" cannot begin a topic's name", "use at most 200 letters, digits, dots, dashes and underscores")
+		strconv.Quote(c.Kafka.Prefix)+" cannot begin a topic's name", "use up to 100 letters, digits, dots, dashes and underscores")
+
+	v.check("kafka.instance", instanceName.MatchString(c.Kafka.Instance), strconv.Quote(c.Kafka.Instance)+" cannot name a member of a group",
+		"use up to 100 letters, digits, dots, dashes and underscores")
+	v.atLeast("kafka.alerts_retention", c.Kafka.AlertsRetention, 0)
+	v.atLeast("kafka.dead_letter_retention", c.Kafka.DeadLetterRetention, 0)
 
 	v.size("store.memory", c.Store.Memory, 32<<20, 1<<40)
 

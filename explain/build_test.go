@@ -122,7 +122,10 @@ func term(input int, op rules.Op, w rules.Window) rules.Expr {
 
 func constant(x any) rules.Expr { return &rules.Literal{Value: value(x)} }
 
+// attribute is a property that is a value, codings one that is compared by its codings.
 func attribute(name string) rules.Expr { return &rules.AttributeRef{Name: name} }
+
+func codings(name string) rules.Expr { return &rules.AttributeRef{Name: name, Coded: true} }
 
 func apply(x rules.Expr, op string, y rules.Expr) rules.Expr {
 	return &rules.Binary{Op: op, X: x, Y: y}

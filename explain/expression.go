@@ -79,11 +79,11 @@ func binary(e *rules.Binary, s scope) rules.Value {
 	case "+", "-", "*", "/":
 		return arithmetic(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
 	case "==", "!=":
-		if codes := codings(e.X, s); codes != nil {
-			return compareCodes(e.Op, codes, evaluate(e.Y, s))
+		if a, ok := coded(e.X); ok {
+			return compareCodes(e.Op, s.attribute(a.Name).codes, evaluate(e.Y, s))
 		}
-		if codes := codings(e.Y, s); codes != nil {
-			return compareCodes(e.Op, codes, evaluate(e.X, s))
+		if a, ok := coded(e.Y); ok {
+			return compareCodes(e.Op, s.attribute(a.Name).codes, evaluate(e.X, s))
 		}
 		return rules.CompareValues(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
 	case "<", "<=", ">", ">=":
@@ -123,34 +123,25 @@ func finite(x float64) rules.Value {
 	return rules.NumberOf(x)
 }
 
-// in is true when the value equals one of the list, and otherwise unknown when it may equal one.
+// in is `x == a or x == b or …`.
 func in(e *rules.In, s scope) rules.Value {
-	codes, x := codings(e.X, s), evaluate(e.X, s)
-	if x.Kind == rules.Missing {
-		return rules.Value{}
-	}
 	found := rules.False
 	for _, item := range e.List {
-		equal := rules.CompareValues("==", x, item)
-		if codes != nil {
-			equal = compareCodes("==", codes, item)
-		}
-		found = rules.Or(found, equal.Truth())
+		found = rules.Or(found, truth(&rules.Binary{Op: "==", X: e.X, Y: &rules.Literal{Value: item}}, s))
 	}
 	return valueOf(found)
 }
 
-// codings is every coding of a coded property that stands by itself; nil for anything else.
-func codings(e rules.Expr, s scope) []clinical.Code {
-	if a, ok := e.(*rules.AttributeRef); ok {
-		return s.attribute(a.Name).codes
-	}
-	return nil
+// coded says whether e is a property of the fact that is compared by its codings.
+func coded(e rules.Expr) (*rules.AttributeRef, bool) {
+	a, ok := e.(*rules.AttributeRef)
+	return a, ok && a.Coded
 }
 
-// compareCodes says whether any of the codings is the one that the text means, or for != that none is.
+// compareCodes says whether any of the codings is the one that the text means, or for != that none is;
+// missing without codings.
 func compareCodes(op string, codes []clinical.Code, text rules.Value) rules.Value {
-	if text.Kind != rules.Text {
+	if len(codes) == 0 || text.Kind != rules.Text {
 		return rules.Value{}
 	}
 	is := slices.ContainsFunc(codes, func(c clinical.Code) bool { return c.Is(text.Str) })

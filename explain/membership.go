@@ -26,7 +26,7 @@ func (r *reading) input(id int) []member {
 	in := r.program.Inputs[id]
 	var members []member
 	for _, s := range r.history {
-		if value, ok := belongs(in, s.Fact); ok {
+		if value, ok := belongs(r.program, in, s.Fact); ok {
 			members = append(members, member{Statement: s, value: value})
 		}
 	}
@@ -38,7 +38,7 @@ func (r *reading) input(id int) []member {
 }
 
 // belongs says whether the fact belongs to the input, and its value there.
-func belongs(in *rules.Input, f clinical.Fact) (rules.Value, bool) {
+func belongs(p *rules.Program, in *rules.Input, f clinical.Fact) (rules.Value, bool) {
 	no := rules.Value{}
 	d := detailOf(f)
 
@@ -61,14 +61,14 @@ func belongs(in *rules.Input, f clinical.Fact) (rules.Value, bool) {
 	}
 
 	// A number that cannot be converted to the unit that a numeric input declares is not guessed.
-	value, ok := valueIn(in, f, d)
+	value, ok := valueIn(p, in, f, d)
 	if !ok {
 		return no, false
 	}
 
 	// Every condition is true of it; unknown is not enough.
 	for _, condition := range in.Where {
-		fact := scope{attribute: func(name string) property { return propertyOf(in, d, value, name) }}
+		fact := scope{attribute: func(name string) property { return propertyOf(p, in, d, value, name) }}
 		if evaluate(condition, fact).Truth() != rules.True {
 			return no, false
 		}
@@ -84,13 +84,13 @@ func negated(d clinical.Detail) bool {
 
 // valueIn is the fact's value as the input speaks of it, missing when the fact has none of the input's
 // type. It is false where the fact carries a number that has no place in the input's unit.
-func valueIn(in *rules.Input, f clinical.Fact, d clinical.Detail) (rules.Value, bool) {
+func valueIn(p *rules.Program, in *rules.Input, f clinical.Fact, d clinical.Detail) (rules.Value, bool) {
 	if in.Type != d.Type {
 		return rules.Value{}, true
 	}
 	switch d.Type {
 	case clinical.Number:
-		number, ok := convert(f.Number, d.Unit, in.Unit)
+		number, ok := convert(f.Number, d.Unit, in.Unit, p.Units)
 		if !ok {
 			return rules.Value{}, false
 		}
@@ -108,19 +108,20 @@ func valueIn(in *rules.Input, f clinical.Fact, d clinical.Detail) (rules.Value, 
 }
 
 // convert takes a number to the input's unit. An input without a unit takes numbers as they are; with
-// one, a number without a unit, or in a unit that does not convert, is refused.
-func convert(x float64, from, to string) (float64, bool) {
+// one, a number without a unit, or in a unit that does not convert, is refused. A site may spell units
+// in ways of its own.
+func convert(x float64, from, to string, site map[string]string) (float64, bool) {
 	if to == "" {
 		return x, true
 	}
 	if from == "" {
 		return 0, false
 	}
-	source, err := ucum.ParseLoose(from, nil)
+	source, err := ucum.ParseLoose(from, site)
 	if err != nil {
 		return 0, false
 	}
-	target, err := ucum.ParseLoose(to, nil)
+	target, err := ucum.ParseLoose(to, site)
 	if err != nil {
 		return 0, false
 	}
@@ -133,18 +134,17 @@ func convert(x float64, from, to string) (float64, bool) {
 }
 
 // property is what `where` can name of a fact: one value, or the codings of a coded property, any of
-// which may be meant.
+// which may be meant. What the fact does not have is missing, and without codings.
 type property struct {
 	value rules.Value
 	codes []clinical.Code
 }
 
-// propertyOf reads a property of a fact of the input: its value, or one of its attributes. What the
-// fact does not have is missing.
-func propertyOf(in *rules.Input, d clinical.Detail, value rules.Value, name string) property {
+// propertyOf reads a property of a fact of the input: its value, or one of its attributes.
+func propertyOf(in *rules.Input, d clinical.Detail, value rules.Value, name string, units map[string]string) property {
 	if name == "value" {
 		if in.Type == clinical.Coded && d.Type == clinical.Coded {
-			return property{value: value, codes: d.Codes}
+			return property{codes: d.Codes}
 		}
 		return property{value: value}
 	}
@@ -152,12 +152,24 @@ func propertyOf(in *rules.Input, d clinical.Detail, value rules.Value, name stri
 	switch {
 	case a == nil:
 		return property{}
-	case a.Numeric:
-		return property{value: rules.NumberOf(a.Number)}
-	case len(a.Codes) == 0:
-		return property{}
+	case !a.Numeric:
+		return property{codes: a.Codes}
+	case name == clinical.AttrReferenceLow || name == clinical.AttrReferenceHigh:
+		return property{value: limit(in, d, a.Number, units)}
 	}
-	return property{value: rules.TextOf(a.Codes[0].Value()), codes: a.Codes}
+	return property{value: rules.NumberOf(a.Number)}
+}
+
+// limit is a reference limit of the fact. It is stated in the unit of the fact's number, and converted
+// to the input's unit as that is.
+func limit(in *rules.Input, d clinical.Detail, number float64, units map[string]string) rules.Value {
+	if in.Type != clinical.Number || d.Type != clinical.Number {
+		return rules.NumberOf(number)
+	}
+	if converted, ok := convert(number, d.Unit, in.Unit, units); ok {
+		return rules.NumberOf(converted)
+	}
+	return rules.Value{}
 }
 
 // asksFor says whether any of the conditions names the attribute.

@@ -14,7 +14,7 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 		return &clinical.Detail{Type: clinical.Number, Unit: unit, Attributes: attributes}
 	}
 	negated, absent := token("negated", "true"), token("absent_reason", "unknown")
-	is := func(name, text string) rules.Expr { return apply(attribute(name), "==", constant(text)) }
+	is := func(name, text string) rules.Expr { return apply(codings(name), "==", constant(text)) }
 	status := token("status", "final")
 	category := token("category", "local|labs", "http://hl7.org/cat|laboratory")
 
@@ -66,26 +66,41 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 			fact: result(noon, 5, clinical.Below)},
 		{name: "a number attribute is a number", input: creatinineInput(apply(attribute("value"), ">", attribute("reference_high"))),
 			fact: observation(noon, 1.4, numeric("mg/dL", figure("reference_high", 1.3))), belongs: true, value: 1.4},
+		{name: "a reference limit is converted as the value is", input: creatinineInput(apply(attribute("value"), ">", attribute("reference_high"))),
+			fact: observation(noon, 14, numeric("mg/L", figure("reference_high", 13))), belongs: true, value: 1.4},
+		{name: "a reference limit is in the input's unit", input: creatinineInput(apply(attribute("reference_low"), "==", constant(0.6))),
+			fact: observation(noon, 14, numeric("mg/L", figure("reference_low", 6))), belongs: true, value: 1.4},
+		{name: "a reference limit beside no number is as sent", input: creatinineInput(apply(attribute("reference_low"), "==", constant(6))),
+			fact: observation(noon, 0, &clinical.Detail{Attributes: []clinical.Attribute{figure("reference_low", 6)}}), belongs: true},
+		{name: "other numbers are as sent", input: creatinineInput(apply(attribute("dose"), "==", constant(13))),
+			fact: observation(noon, 14, numeric("mg/L", figure("dose", 13))), belongs: true, value: 1.4},
+		{name: "a coded property where a number is asked for is missing", input: creatinineInput(apply(apply(attribute("dose"), "??", constant(1)), "==", constant(1))),
+			fact: observation(noon, 1, numeric("mg/dL", token("dose", "x"))), belongs: true, value: 1},
+		{name: "a number where a coded property is asked for is missing", input: creatinineInput(not(is("dose", "13"))),
+			fact: observation(noon, 1, numeric("mg/dL", figure("dose", 13)))},
+		{name: "in a list, of a property that the fact does not have",
+			input: creatinineInput(not(&rules.In{X: codings("category"), List: []rules.Value{value("laboratory")}})), fact: result(noon, 1)},
 		{name: "any of its codings may match, by code", input: creatinineInput(is("category", "laboratory")),
 			fact: observation(noon, 1, numeric("mg/dL", category)), belongs: true, value: 1},
 		{name: "any of its codings may match, whole", input: creatinineInput(is("category", "local|labs")),
 			fact: observation(noon, 1, numeric("mg/dL", category)), belongs: true, value: 1},
 		{name: "another system's code is another", input: creatinineInput(is("category", "local|laboratory")),
 			fact: observation(noon, 1, numeric("mg/dL", category))},
-		{name: "not equal means that none matches", input: creatinineInput(apply(attribute("category"), "!=", constant("laboratory"))),
+		{name: "not equal means that none matches", input: creatinineInput(apply(codings("category"), "!=", constant("laboratory"))),
 			fact: observation(noon, 1, numeric("mg/dL", category))},
-		{name: "a text stands on either side", input: creatinineInput(apply(constant("laboratory"), "==", attribute("category"))),
+		{name: "a text stands on either side", input: creatinineInput(apply(constant("laboratory"), "==", codings("category"))),
 			fact: observation(noon, 1, numeric("mg/dL", category)), belongs: true, value: 1},
 		{name: "in a list, any of its codings",
-			input: creatinineInput(&rules.In{X: attribute("category"), List: []rules.Value{value("vital-signs"), value("laboratory")}}),
+			input: creatinineInput(&rules.In{X: codings("category"), List: []rules.Value{value("vital-signs"), value("laboratory")}}),
 			fact:  observation(noon, 1, numeric("mg/dL", category)), belongs: true, value: 1},
 		{name: "in a list that has none of them",
-			input: creatinineInput(&rules.In{X: attribute("category"), List: []rules.Value{value("vital-signs")}}),
+			input: creatinineInput(&rules.In{X: codings("category"), List: []rules.Value{value("vital-signs")}}),
 			fact:  observation(noon, 1, numeric("mg/dL", category))},
 
 		{name: "a number without a unit is not guessed", input: creatinineInput(), fact: observation(noon, 1, numeric(""))},
 		{name: "a unit that measures something else", input: creatinineInput(), fact: observation(noon, 88, numeric("umol/L"))},
 		{name: "a unit that is none", input: creatinineInput(), fact: observation(noon, 1, numeric("no such unit"))},
+		{name: "a unit as the site spells it", input: creatinineInput(), fact: observation(noon, 1, numeric("milligrams")), belongs: true, value: 1},
 		{name: "an input without a unit takes numbers as they are", input: &rules.Input{Kind: clinical.KindObservation, Type: clinical.Number},
 			fact: observation(noon, 88, numeric("no such unit")), belongs: true, value: 88},
 		{name: "a fact that carries no number has no unit to convert", input: creatinineInput(),
@@ -110,7 +125,7 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, ok := belongs(c.input, c.fact)
+			got, ok := belongs(&rules.Program{}, c.input, c.fact)
 			require.Equal(t, c.belongs, ok)
 			require.Equal(t, value(c.value), got)
 		})

@@ -182,6 +182,29 @@ func (s *server) get(path string, into any) {
 	}
 }
 
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func post(url, media string, body []byte) (response, error) {
+	resp, err := http.Post(url, media, bytes.NewReader(body))
+	if err != nil {
+		return response{}, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	return response{resp.StatusCode, resp.Header, answer}, err
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // send makes a request and returns its status, headers and body.
 func (s *server) send(method, path, media string, body []byte) (int, http.Header, []byte) {
 	s.t.Helper()

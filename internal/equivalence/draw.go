@@ -13,6 +13,7 @@ import (
 const inputs = `  crea: {observation: ["loinc|1"], unit: mg/dL}
   temp: {observation: ["loinc|2", "loinc|3"]}
   high: {from: crea, where: "value >= 1.5"}
+  above: {from: crea, where: "value > reference_high"}
   hot: {from: temp, where: "interpretation == 'H' or value > 2.0999999999"}
   group: {observation: ["loinc|4"], value: code}
   flag: {observation: ["loinc|5"], value: boolean}
@@ -158,6 +159,8 @@ func (d drawer) fact(clock clinical.Instant) clinical.Fact {
 			f.Number = 0
 		} else if d.IntN(4) == 0 {
 			f.Detail.Attributes = token(clinical.AttrInterpretation, pick(d, "H", "N"))
+		} else if d.IntN(3) == 0 {
+			f.Detail.Attributes = []clinical.Attribute{{Name: clinical.AttrReferenceHigh, Number: d.number(), Numeric: true}}
 		}
 	case k == 9:
 		f.Stream = clinical.NewStream(clinical.KindObservation, "loinc|4")
@@ -221,7 +224,7 @@ func (d drawer) window() string {
 // numeric draws an expression that is a number.
 func (d drawer) numeric(depth int) string {
 	if depth == 0 || d.IntN(3) == 0 {
-		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot")
+		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above")
 		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
 		if d.IntN(12) == 0 {
 			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "stay.count('1d')")

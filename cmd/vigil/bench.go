@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"github.com/spf13/cobra"
+
+	"github.com/vigil-cds/vigil/config"
+	"github.com/vigil-cds/vigil/internal/bench"
+	"github.com/vigil-cds/vigil/store"
+)
+
+// benchOptions are the flags of `vigil bench`.
+type benchOptions struct {
+	patients, facts  int
+	seed             int64
+	perRequest       int
+	reads, httpReads int
+	data             string
+	memory           config.Bytes
+}
+
+func (a *app) benchCommand() *cobra.Command {
+	o := benchOptions{memory: config.Default().Store.Memory}
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure this machine on the ward workload",
+		Long: `Starts the whole service in a directory of its own, takes in a ward of patients in simulated time
+through the log, checks every answer of five rules at three instants against rules written by hand, and
+times reads. No figure is printed unless every answer was right.`,
+		Example: `  vigil bench
+  vigil bench --patients 1000 --facts 1000 --output json
+  vigil bench --per-request 1        # every observation a record of the log`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.bench(c.Context(), o) },
+	}
+	f := c.Flags()
+	f.IntVar(&o.patients, "patients", 10_000, "patients of the ward")
+	f.IntVar(&o.facts, "facts", 100, "observations of each")
+	f.Int64Var(&o.seed, "seed", 1, "of the workload's random numbers")
+	f.IntVar(&o.perRequest, "per-request", 50_000, "observations that arrive together; those of one patient become one record")
+	f.IntVar(&o.reads, "reads", 200_000, "hot reads to time")
+	f.IntVar(&o.httpReads, "http-reads", 5_000, "reads over HTTP to time")
+	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
+	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
+	return c
+}
+
+// benched is what `vigil bench` reports.
+type benched struct {
+	*bench.Report
+	Cores     int   `json:"cores"`
+	Resident  int   `json:"residentBytes"` // of the whole process, the workload and the expected answers included
+	StoreDisk int64 `json:"storeDiskBytes"`
+	LogDisk   int64 `json:"logDiskBytes"`
+}
+
+func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
+	if o.patients < 1 || o.patients > 10_000_000 || o.facts < 1 || o.perRequest < 1 || o.reads < 1 || o.httpReads < 1 {
+		return misused("patients (up to 10,000,000), facts, per-request, reads and http-reads are at least 1")
+	}
+	dir := o.data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "vigil-bench"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	} else if held, err := os.ReadDir(dir); err == nil && len(held) > 0 {
+		return misused("%s is not empty: name a directory that is, or leave --data out", dir)
+	}
+	packs := filepath.Join(dir, "rules", "ward.yaml")
+	if err := os.MkdirAll(filepath.Dir(packs), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(packs, []byte(bench.Pack), 0o600); err != nil {
+		return err
+	}
+	c := config.Default()
+	c.Data, c.Rules, c.Clock, c.Listen, c.Store.Memory = dir, packs, config.ClockLog, "127.0.0.1:0", o.memory
+	logger := slog.New(slog.DiscardHandler)
+	e, err := startEngine(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	stop, cancel := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- e.server(c, logger).Serve(stop, listener) }()
+	defer func() { cancel(); err = errors.Join(err, <-served) }()
+	if err := e.processor.WaitReady(ctx); err != nil {
+		return err
+	}
+
+	progress := a.benchProgress()
+	workload := bench.NewWorkload(o.patients, o.facts, o.seed)
+	report, err := bench.Run(ctx, workload, bench.Engine{Write: e.writer.Write, Store: e.store, Partition: e.partition,
+		Reader: store.NewReader(e.store, store.ReaderOptions{Plan: e.sets.Plan, Partition: e.partition}), URL: "http://" + listener.Addr().String(),
+	}, bench.Options{PerRequest: o.perRequest, Reads: o.reads, HTTPReads: o.httpReads, Progress: progress})
+	if err != nil {
+		return err
+	}
+	got := benched{Report: report, Cores: runtime.GOMAXPROCS(0)}
+	debug.FreeOSMemory()
+	if got.Resident, err = resident(); err != nil {
+		return err
+	}
+	if got.StoreDisk, err = diskUsed(filepath.Join(dir, "store")); err != nil {
+		return err
+	}
+	if got.LogDisk, err = diskUsed(brokerDir(dir)); err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(got)
+	}
+	return a.printBench(got, o)
+}
+
+func (a *app) printBench(g benched, o benchOptions) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row("workload", "%d patients, %d observations, %d a request, %d records, on %d cores", g.Patients, g.Observations, o.perRequest, g.Records, g.Cores)
+	row("answers", "%d checked, all as expected", g.Checked)
+	row("intake", "%.0f observations/s until readable (%s)", g.PerSecond, g.Intake.Round(time.Millisecond))
+	for _, l := range []struct {
+		name string
+		bench.Latency
+	}{{"read, hot", g.Hot}, {"read, cold", g.Cold}, {"read, HTTP", g.HTTP}} {
+		row(l.name, "p50 %s  p99 %s  (%d reads, in turn)", l.P50, l.P99, l.Reads)
+	}
+	row("resident", "%d MiB, the workload and its expected answers included", g.Resident>>20)
+	row("disk", "store %d MiB, log %d MiB", g.StoreDisk>>20, g.LogDisk>>20)
+	return w.Flush()
+}
+
+func resident() (int, error) {
+	p, err := procfs.Self()
+	if err != nil {
+		return 0, nil // no /proc: not to be had on this system
+	}
+	s, err := p.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("reading this process's memory: %w", err)
+	}
+	return s.ResidentMemory(), nil
+}
+
+func diskUsed(dir string) (total int64, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // compacted away meanwhile
+			return nil
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
+
+// benchProgress shows on a terminal which part is being measured and how far it is.
+func (a *app) benchProgress() func(part string, done, total int) {
+	if !isTerminal(a.stderr) {
+		return nil
+	}
+	var shown time.Time
+	return func(part string, done, total int) {
+		if now := time.Now(); done == total || now.Sub(shown) > 200*time.Millisecond {
+			shown = now
+			fmt.Fprintf(a.stderr, "\r%-12s %3d %%\x1b[K", part, 100*done/max(total, 1))
+			if done == total {
+				fmt.Fprint(a.stderr, "\r\x1b[K")
+			}
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/processor"
+	"github.com/vigil-cds/vigil/rules"
+	"github.com/vigil-cds/vigil/store"
+)
+
+func (a *app) evalCommand() *cobra.Command {
+	var path, at, zone string
+	var all bool
+	c := &cobra.Command{
+		Use:   "eval --rules PATH FILE…",
+		Short: "Answer from files, without a service",
+		Long: `Runs the same engine over the given files, in memory, and prints what the service would answer for each
+patient in them. Files are as vigil ingest takes them. What they state is taken to have come in the
+order of its clinical time.`,
+		Example: `  vigil eval --rules packs/ patient.json
+  vigil eval --rules packs/ --now 2026-03-01T10:00:00Z --all export.ndjson.gz
+  vigil eval --rules packs/ --output json - < patient.json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if path == "" {
+				return misused("eval needs --rules: name a rule pack or a directory of them")
+			}
+			location, err := time.LoadLocation(zone)
+			if err != nil {
+				return misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
+			}
+			now := time.Now()
+			if at != "" {
+				if now, err = time.Parse(time.RFC3339Nano, at); err != nil {
+					return misused("--now %s: write it as 2026-03-01T10:00:00Z", at)
+				}
+			}
+			set, err := loadRules(path)
+			if err != nil {
+				return err
+			}
+			said := newStatements(location, clinical.At(now))
+			if err := said.read(args, a.stdin); err != nil {
+				return err
+			}
+			answers, err := evaluate(c.Context(), set, location, said.records, clinical.At(now), all)
+			if err != nil {
+				return err
+			}
+			for i := range answers {
+				if err := a.printAnswer(&answers[i]); err != nil {
+					return err
+				}
+			}
+			if said.refused.refused > 0 {
+				result := said.refused.summary(0)
+				result.print(a.stderr)
+				return errReported
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&path, "rules", "", "rule pack, or directory of packs and value sets")
+	c.Flags().StringVar(&at, "now", "", "the instant to answer for, as 2026-03-01T10:00:00Z (default: this instant)")
+	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of dates without a time, and of packs that name none")
+	c.Flags().BoolVar(&all, "all", false, "show every rule's truth")
+	return c
+}
+
+func (a *app) printAnswer(answer *store.Answer) error {
+	if a.json() {
+		return a.printJSON(answer)
+	}
+	s, err := show(answer)
+	if err != nil {
+		return err
+	}
+	s.print(a.stdout)
+	return nil
+}
+
+// evaluate applies the records in their order and answers for every patient in them, by id, at now.
+func evaluate(ctx context.Context, set *rules.Set, zone *time.Location, records []clinical.Record, now clinical.Instant, all bool) (_ []store.Answer, err error) {
+	m, err := newMemory(zone, set, processor.Observer{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	var patients []string
+	for i := range records {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := m.apply(&records[i]); err != nil {
+			return nil, fmt.Errorf("applying what the files state: %w", err)
+		}
+		patients = append(patients, records[i].Patient)
+	}
+	slices.Sort(patients)
+	reader := m.reader()
+	var answers []store.Answer
+	for _, patient := range slices.Compact(patients) {
+		answer, err := reader.Active(ctx, patient, store.ReadOptions{Now: now, All: all})
+		if err != nil {
+			return nil, fmt.Errorf("answering: %w", err)
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigil-cds/vigil/rules"
+)
+
+func (a *app) rulesCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "rules",
+		Short: "Check, list and activate rule packs",
+		Example: `  vigil rules check packs/
+  vigil rules activate packs/`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.rulesCheckCommand(), a.rulesListCommand(), a.rulesActivateCommand())
+	return c
+}
+
+// compile reads and compiles a path; the set comes back with faults, too.
+func compile(path, zone string) (*rules.Set, *rules.Program, error) {
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil, nil, misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
+	}
+	set, err := loadRules(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := rules.Compile(set.Files, rules.CompileOptions{Zone: location})
+	return set, program, err
+}
+
+func (a *app) rulesCheckCommand() *cobra.Command {
+	var zone string
+	c := &cobra.Command{
+		Use:     "check PATH",
+		Short:   "Compile a pack, or a directory of them, and report every fault",
+		Example: "  vigil rules check packs/",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			set, program, err := compile(args[0], zone)
+			faults, isFaults := err.(rules.Faults)
+			if err != nil && !isFaults {
+				return err
+			}
+			if a.json() {
+				if err := a.printJSON(map[string]any{"ok": err == nil, "ruleSet": set.Hash(), "faults": append(rules.Faults{}, faults...)}); err != nil {
+					return err
+				}
+			} else if err == nil {
+				fmt.Fprintf(a.stdout, "%d rules in %d files, without fault; rule set %.12s\n", len(program.Rules), len(set.Files), program.Hash)
+			} else {
+				fmt.Fprintln(a.stdout, faults)
+			}
+			if err != nil {
+				fmt.Fprintf(a.stderr, "vigil: the rule set has faults: %d\n", len(faults))
+				return errReported
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of packs that name none")
+	return c
+}
+
+func (a *app) rulesListCommand() *cobra.Command {
+	var server string
+	c := &cobra.Command{
+		Use:   "list [PATH]",
+		Short: "List the rules of a pack or directory, or those active in a running service",
+		Example: `  vigil rules list packs/
+  vigil rules list --server http://127.0.0.1:8080`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			var list ruleList
+			if len(args) == 1 {
+				_, program, err := compile(args[0], "UTC")
+				if err != nil {
+					return err
+				}
+				list = listOf(program)
+			} else {
+				client, err := newClient(server, 0)
+				if err != nil {
+					return err
+				}
+				defer client.close()
+				got, err := client.send(c.Context(), http.MethodGet, "/v1/rules", "", nil)
+				if err != nil {
+					return err
+				}
+				if got.status != http.StatusOK {
+					return got.refused()
+				}
+				if err := json.Unmarshal(got.body, &list); err != nil {
+					return fmt.Errorf("reading the service's answer: %w", err)
+				}
+			}
+			if a.json() {
+				return a.printJSON(list)
+			}
+			t := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(t, "RULE\tVERSION\tSEVERITY\tTITLE\tSOURCE")
+			for _, r := range list.Rules {
+				fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", r.ID, r.Version, r.Severity, r.Title, r.Source)
+			}
+			return t.Flush()
+		},
+	}
+	addServerFlag(c, &server)
+	return c
+}
+
+type ruleList struct {
+	RuleSet string       `json:"ruleSet"`
+	Rules   []listedRule `json:"rules"`
+}
+
+type listedRule struct {
+	ID       string `json:"id"`
+	Pack     string `json:"pack"`
+	Version  int    `json:"version"`
+	Title    string `json:"title"`
+	Severity string `json:"severity"`
+	Source   string `json:"source,omitempty"`
+}
+
+func listOf(p *rules.Program) ruleList {
+	list := ruleList{RuleSet: p.Hash, Rules: []listedRule{}}
+	for _, r := range p.Rules {
+		list.Rules = append(list.Rules, listedRule{ID: r.ID, Pack: r.Pack, Version: r.Version, Title: r.Title,
+			Severity: r.Severity.String(), Source: r.Source})
+	}
+	return list
+}
+
+func (a *app) rulesActivateCommand() *cobra.Command {
+	var server string
+	c := &cobra.Command{
+		Use:   "activate PATH",
+		Short: "Make a rule set active in a running service",
+		Long: `Sends a pack, or a directory of packs and value sets, to a running service and makes it active there,
+in place of what was. A set with faults is refused, and what was active stays.`,
+		Example: "  vigil rules activate packs/",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			set, err := loadRules(args[0])
+			if err != nil {
+				return err
+			}
+			type file struct {
+				Name string `json:"name"`
+				Data string `json:"data"`
+			}
+			var body struct {
+				Files []file `json:"files"`
+			}
+			for _, f := range set.Files {
+				body.Files = append(body.Files, file{f.Name, string(f.Data)})
+			}
+			data, err := json.Marshal(body)
+			if err != nil {
+				return err
+			}
+			client, err := newClient(server, 30*time.Second)
+			if err != nil {
+				return err
+			}
+			defer client.close()
+			got, err := client.send(c.Context(), http.MethodPost, "/v1/rules/activate", "application/json", data)
+			if err != nil {
+				return err
+			}
+			if got.status != http.StatusOK {
+				return got.refused()
+			}
+			if a.json() {
+				_, err := a.stdout.Write(got.body)
+				return err
+			}
+			fmt.Fprintf(a.stdout, "rule set %.12s is active\n", set.Hash())
+			return nil
+		},
+	}
+	addServerFlag(c, &server)
+	return c
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+
+	"github.com/vigil-cds/vigil/config"
+	"github.com/vigil-cds/vigil/internal/api"
+	"github.com/vigil-cds/vigil/internal/broker"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/internal/ucum"
+	"github.com/vigil-cds/vigil/processor"
+	"github.com/vigil-cds/vigil/rules"
+	"github.com/vigil-cds/vigil/store"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var file string
+	var print bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `Runs the service: takes FHIR over HTTP or from Kafka, applies the rules, and answers. Without
+--brokers the log is kept by a broker in this process, under the data directory.
+
+Settings come from defaults, a YAML file (--config, VIGIL_CONFIG), VIGIL_… variables and flags, the
+later over the earlier; --print-config shows what holds, with every knob explained.`,
+		Example: `  vigil serve --rules packs/
+  vigil serve --config vigil.yaml --listen 127.0.0.1:9000
+  vigil serve --print-config > vigil.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			settings, err := config.Load(config.Sources{File: file, Environ: os.Environ(), Flags: c.Flags()})
+			if err != nil {
+				return err
+			}
+			if print {
+				return settings.Print(a.stdout)
+			}
+			return a.serve(c.Context(), settings)
+		},
+	}
+	c.Flags().StringVar(&file, "config", "", "YAML file with settings ["+config.FileVariable+"]")
+	c.Flags().BoolVar(&print, "print-config", false, "print the settings that hold, and end")
+	config.AddFlags(c.Flags())
+	return c
+}
+
+// serve runs the service until ctx ends.
+func (a *app) serve(ctx context.Context, c config.Config) (err error) {
+	logger := newLogger(a.stderr, c.Log)
+	e, err := startEngine(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w; choose another address with --listen", err)
+	}
+	server := e.server(c, logger)
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(stop, listener) }()
+	if err := e.processor.WaitReady(ctx); err != nil {
+		cancel()
+		// Told to stop before it was ready: that is no failure.
+		return errors.Join(<-served, ignore(err, processor.ErrNotReady))
+	}
+	fmt.Fprintf(a.stdout, "listening on http://%s\n", listener.Addr())
+	if err := <-served; err != nil {
+		return fmt.Errorf("serving: %w", err)
+	}
+	return nil
+}
+
+func ignore(err, target error) error {
+	if errors.Is(err, target) {
+		return nil
+	}
+	return err
+}
+
+func newLogger(w io.Writer, c config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo // Validate admits the four that can be read
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == config.FormatJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// engine is the service without its HTTP: the broker, the store and the processors, and the ways to them.
+type engine struct {
+	registry  *prometheus.Registry
+	sets      *processor.RuleSets
+	decoder   *fhir.Decoder
+	broker    *broker.Broker // nil with a cluster
+	store     *store.Store   // nil without the rules role
+	processor *processor.Processor
+	writer    *processor.Writer
+	config    processor.Config
+	simulated bool
+}
+
+// startEngine opens everything under the data directory and starts the roles. On an error nothing is left
+// running.
+func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *engine, err error) {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone: %w", err)
+	}
+	var set *rules.Set
+	if c.Rules != "" {
+		if set, err = loadRules(c.Rules); err != nil {
+			return nil, err
+		}
+	}
+	e := &engine{registry: prometheus.NewRegistry(), simulated: c.Clock == config.ClockLog}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+		}
+	}()
+	e.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	e.decoder = fhir.New(fhir.Options{Zone: zone, MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Body),
+		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnit})
+	e.config = processor.Config{Brokers: c.Kafka.Brokers, Prefix: c.Kafka.Prefix, Partitions: c.Kafka.Partitions,
+		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: c.Roles, InstanceID: c.Kafka.Instance,
+		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
+	if len(c.Kafka.Brokers) == 0 {
+		if e.broker, err = broker.Start(brokerDir(c.Data), broker.Options{Logger: logger}); err != nil {
+			return nil, err
+		}
+		e.config.Brokers = []string{e.broker.Addr()}
+	}
+	deps := processor.Deps{RuleSet: set, Decoder: e.decoder, Logger: logger, Registerer: e.registry}
+	if slices.Contains(c.Roles, config.RoleRules) {
+		if e.store, err = store.Open(filepath.Join(c.Data, "store"), store.Options{Memory: int64(c.Store.Memory), Logger: logger, Registerer: e.registry}); err != nil {
+			return nil, err
+		}
+		e.sets = processor.NewRuleSets(rules.CompileOptions{Zone: zone}, e.store.RuleSet)
+		deps.Store, deps.Sets = e.store, e.sets
+	}
+	if e.processor, err = processor.Start(ctx, e.config, deps); err != nil {
+		return nil, err
+	}
+	if e.writer, err = processor.NewWriter(e.config); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func brokerDir(data string) string { return filepath.Join(data, "broker") }
+
+// knownUnit says whether a unit is one of UCUM, or a common spelling of one.
+func knownUnit(unit string) bool {
+	_, err := ucum.ParseLoose(unit, nil)
+	return err == nil
+}
+
+// close stops everything, what depends on others first.
+func (e *engine) close() error {
+	var faults []error
+	if e.writer != nil {
+		faults = append(faults, e.writer.Close())
+	}
+	if e.processor != nil {
+		faults = append(faults, e.processor.Close())
+	}
+	if e.store != nil {
+		faults = append(faults, e.store.Close())
+	}
+	if e.broker != nil {
+		faults = append(faults, e.broker.Close())
+	}
+	return errors.Join(faults...)
+}
+
+func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
+	reads := &reads{engine: e}
+	if e.store != nil {
+		o := store.ReaderOptions{Plan: e.sets.Plan, Partition: e.partition, Registerer: e.registry}
+		if !e.simulated {
+			o.Now = func(clinical.Instant) clinical.Instant { return clinical.At(time.Now()) }
+		}
+		reads.reader = store.NewReader(e.store, o)
+	}
+	return api.New(api.Options{
+		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
+		Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
+		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
+		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
+		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,
+		WriteTimeout: c.HTTP.WriteTimeout, IdleTimeout: c.HTTP.IdleTimeout, DrainTimeout: c.HTTP.DrainTimeout,
+	})
+}
+
+func (e *engine) partition(patient string) int32 {
+	return processor.Partition(patient, e.config.Partitions)
+}
+
+func (e *engine) ready() error {
+	if !e.processor.AllReady() {
+		return errors.New("the processors are still catching up with the log")
+	}
+	return nil
+}

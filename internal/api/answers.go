@@ -1,0 +1,199 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/processor"
+	"github.com/vigil-cds/vigil/store"
+)
+
+// defaultWait is how long a read waits for min_position when it does not say.
+const defaultWait = 5 * time.Second
+
+// patientID is what intake admits as a patient's id.
+var patientID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// getPatientAlerts answers what is active for a patient.
+func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
+	patient := r.PathValue("id")
+	if len(patient) > s.options.MaxPatientID || !patientID.MatchString(patient) {
+		refuse(http.StatusBadRequest, "bad-patient-id", "value", "no patient can have this id",
+			fmt.Sprintf("use at most %d letters, digits, '-', '.' and '_'", s.options.MaxPatientID)).write(w, false)
+		return
+	}
+	q, refused := knownQuery(r, "now", "min_position", "timeout", "all")
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	wait := min(defaultWait, s.options.MaxWait)
+	options, refused := s.readOptions(q, patient, &wait)
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	answer, err := s.options.Reader.Active(ctx, patient, options)
+	if err != nil {
+		s.notAnswered(w, r, "reading an answer", err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *Server) readOptions(q url.Values, patient string, wait *time.Duration) (o store.ReadOptions, refused *refusal) {
+	if text := q.Get("now"); text != "" {
+		// A plus sign that was not escaped arrives as a space.
+		t, err := time.Parse(time.RFC3339Nano, strings.ReplaceAll(text, " ", "+"))
+		if err != nil {
+			return o, badQuery("now", "write it as 2026-03-01T10:00:00Z")
+		}
+		o.Now = clinical.At(t)
+	}
+	if text := q.Get("timeout"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
+			return o, badQuery("timeout", "write it as 500ms or 5s")
+		}
+		*wait = min(d, s.options.MaxWait)
+	}
+	if text := q.Get("all"); text != "" {
+		all, err := strconv.ParseBool(text)
+		if err != nil {
+			return o, badQuery("all", "write true or false")
+		}
+		o.All = all
+	}
+	if text := q.Get("min_position"); text != "" {
+		positions, err := processor.ParsePositions(text)
+		if err != nil {
+			return o, badQuery("min_position", "give what "+positionHeader+" said, such as e3.812")
+		}
+		partition := s.options.Partition(patient)
+		for _, p := range positions {
+			switch {
+			case p.Partition != partition: // about other patients
+			case p.Log == 'e':
+				o.MinEvents = max(o.MinEvents, p.Offset+1)
+			default:
+				o.MinFacts = max(o.MinFacts, p.Offset+1)
+			}
+		}
+	}
+	return o, nil
+}
+
+// knownQuery reads the query. A parameter that is not known is refused: to leave out a misspelt `now`
+// would be to answer another question than the one asked.
+func knownQuery(r *http.Request, known ...string) (url.Values, *refusal) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badQuery("the query", "escape what is not a letter or digit")
+	}
+	for name := range q {
+		if !slices.Contains(known, name) {
+			return nil, refuse(http.StatusBadRequest, "unknown-parameter", "not-supported", "the query has a parameter that is not known",
+				"use "+strings.Join(known, ", "))
+		}
+	}
+	return q, nil
+}
+
+func badQuery(name, mend string) *refusal {
+	return refuse(http.StatusBadRequest, "bad-parameter", "value", name+" cannot be read", mend)
+}
+
+// notAnswered says why a read has no answer.
+func (s *Server) notAnswered(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	switch {
+	case errors.Is(err, store.ErrNotReached):
+		refuse(http.StatusGatewayTimeout, "position-not-reached", "timeout", "the position was not reached in time",
+			"ask again, or with a longer timeout").write(w, false)
+	case errors.Is(err, ErrNotServed):
+		refuse(http.StatusServiceUnavailable, "not-served", "not-supported", "this process does not answer reads",
+			"ask one that has the role rules").write(w, false)
+	case errors.Is(err, ErrCatchingUp):
+		later := refuse(http.StatusServiceUnavailable, "catching-up", "transient", "the service is still reading what the log has", "ask again in a moment")
+		later.retryAfter = 1
+		later.write(w, false)
+	default:
+		s.failed(r, doing, err)
+		failed := refuse(http.StatusServiceUnavailable, "not-readable", "transient", "the answer cannot be read at this moment", "ask again")
+		failed.retryAfter = 1
+		failed.write(w, false)
+	}
+}
+
+// WorklistQuery asks for a page of what is active across patients. Rule and Severity narrow it when they
+// are not empty; Cursor is WorklistPage.Next of the page before.
+type WorklistQuery struct {
+	Rule, Severity, Cursor string
+	Limit                  int
+}
+
+// WorklistPage is one page, the most severe first, then by rule and patient. Next is empty on the last.
+type WorklistPage struct {
+	Alerts []WorklistAlert `json:"alerts"`
+	Next   string          `json:"next,omitempty"`
+}
+
+// WorklistAlert is one rule that is true of one patient.
+type WorklistAlert struct {
+	Patient  string    `json:"patient"`
+	Rule     string    `json:"rule"`
+	Title    string    `json:"title"`
+	Severity string    `json:"severity"`
+	Since    time.Time `json:"since"`
+}
+
+// ErrBadCursor is returned by a Worklist for a cursor that it did not give.
+var ErrBadCursor = errors.New("api: not a cursor of this worklist")
+
+const defaultPage = 100
+
+// getWorklist answers what is active across patients.
+func (s *Server) getWorklist(w http.ResponseWriter, r *http.Request) {
+	query, refused := knownQuery(r, "rule", "severity", "cursor", "limit")
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	q := WorklistQuery{Rule: query.Get("rule"), Severity: query.Get("severity"), Cursor: query.Get("cursor"),
+		Limit: min(defaultPage, s.options.MaxPage)}
+	if !slices.Contains([]string{"", "info", "warning", "critical"}, q.Severity) {
+		badQuery("severity", "use info, warning or critical").write(w, false)
+		return
+	}
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > s.options.MaxPage {
+			badQuery("limit", fmt.Sprintf("use a number from 1 to %d", s.options.MaxPage)).write(w, false)
+			return
+		}
+		q.Limit = n
+	}
+	page, err := s.options.Worklist.Worklist(r.Context(), q)
+	if errors.Is(err, ErrBadCursor) {
+		badQuery("cursor", "give `next` of the page before, with the same filter").write(w, false)
+		return
+	}
+	if err != nil {
+		s.notAnswered(w, r, "reading the worklist", err)
+		return
+	}
+	if page.Alerts == nil {
+		page.Alerts = []WorklistAlert{}
+	}
+	writeJSON(w, http.StatusOK, page)
+}

@@ -1,0 +1,55 @@
+package api
+
+import (
+	_ "embed"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/vigil-cds/vigil/internal/web"
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// getLive says that the process answers at all.
+func (s *Server) getLive(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
+}
+
+// getReady says whether every partition is open and the log can be reached.
+func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
+	if err := s.options.Ready(); err != nil {
+		refused := refuse(http.StatusServiceUnavailable, "not-ready", "transient", "the service is not ready yet", "ask again")
+		refused.Detail = err.Error()
+		refused.retryAfter = 1
+		refused.write(w, false)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+func (s *Server) getVersion(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.options.Version)
+}
+
+func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) {
+	gatherer := s.options.Gatherer
+	if gatherer == nil {
+		gatherer = prometheus.NewRegistry()
+	}
+	promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+}
+
+func (s *Server) getOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(openAPI)
+}
+
+// getPage shows the worklist to a person.
+func (s *Server) getPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", web.Policy)
+	w.Write(web.Page)
+}

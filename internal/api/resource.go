@@ -1,0 +1,195 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/processor"
+)
+
+// positionHeader tells where in the log a write is, to be given as min_position to a read.
+const positionHeader = "Vigil-Position"
+
+// postResource takes one resource. One without an id is known by its content, so that the same one sent
+// again after a failure is the same resource.
+func (s *Server) postResource(w http.ResponseWriter, r *http.Request) {
+	s.writeResource(w, r, http.MethodPost, "")
+}
+
+// putResource takes one resource under the id in the path.
+func (s *Server) putResource(w http.ResponseWriter, r *http.Request) {
+	s.writeResource(w, r, http.MethodPut, r.PathValue("id"))
+}
+
+func (s *Server) writeResource(w http.ResponseWriter, r *http.Request, method, id string) {
+	recorded, refused := s.recorded(r)
+	if refused != nil {
+		refused.write(w, true)
+		return
+	}
+	body, refused := s.readBody(w, r, fhirMedia)
+	if refused != nil {
+		refused.write(w, true)
+		return
+	}
+	m, err := s.options.Decoder.Resource(body)
+	if err == nil {
+		err = matchPath(&m, body, r.PathValue("type"), id)
+	}
+	if err != nil {
+		s.observer.refuse(err)
+		writeFaults(w, err)
+		return
+	}
+	if recorded == 0 && s.options.Simulated {
+		recorded = statedTime(&m.Assertion)
+	}
+	event := processor.Event{Patient: m.Patient, Media: processor.MediaFHIR, Method: method, Recorded: recorded, Body: body}
+	positions, ok := s.write(w, r, []processor.Event{event}, true)
+	if !ok {
+		return
+	}
+	s.remember(m.Type, m.ID, m.Patient)
+	w.Header().Set("Location", location(r, m.Type, m.ID))
+	w.Header().Set("ETag", etag(m.Assertion.Version, positions[0]))
+	w.Header().Set("Content-Type", processor.MediaFHIR)
+	status := http.StatusOK
+	if method == http.MethodPost {
+		status = http.StatusCreated
+	}
+	w.WriteHeader(status)
+	w.Write(fhir.OperationOutcome(nil))
+}
+
+// matchPath holds a resource to the type, and a PUT to the id, that the path names.
+func matchPath(m *fhir.Mapped, body []byte, typ, id string) error {
+	fault := func(place, problem, mend string) error {
+		return &fhir.Fault{Reason: fhir.Conflict, Place: place, Problem: problem, Mend: mend, Status: http.StatusBadRequest}
+	}
+	if m.Type != typ {
+		return fault(m.Type, "the body is of another type than the path names", "send it to /fhir/"+m.Type)
+	}
+	if id == "" {
+		return nil
+	}
+	switch stated := statedID(body); {
+	case stated == "":
+		return fault(m.Type+".id", "the resource states no id", "state the id of the path in it")
+	case stated != id:
+		return fault(m.Type+".id", "the resource states another id than the path", "send it to the path of its own id")
+	}
+	return nil
+}
+
+// deleteResource retracts what a resource states. Whose it is says the service's memory of what it wrote
+// lately, or the store.
+func (s *Server) deleteResource(w http.ResponseWriter, r *http.Request) {
+	recorded, refused := s.recorded(r)
+	if refused != nil {
+		refused.write(w, true)
+		return
+	}
+	typ, id := r.PathValue("type"), r.PathValue("id")
+	patient, ok, err := s.owner(typ + "/" + id)
+	if err != nil {
+		s.failed(r, "finding whose a resource is", err)
+		unavailable().write(w, true)
+		return
+	}
+	if !ok {
+		refuse(http.StatusNotFound, "no-such-resource", "not-found", "no resource of this type and id states anything",
+			"check the id; what was deleted before needs no deleting").write(w, true)
+		return
+	}
+	event := processor.Event{Patient: patient, Media: processor.MediaFHIR, Method: http.MethodDelete, Type: typ, ID: id, Recorded: recorded}
+	if _, ok := s.write(w, r, []processor.Event{event}, true); ok {
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// remember keeps whose a resource is that the log has just taken.
+func (s *Server) remember(typ, id, patient string) {
+	if patient != "" {
+		s.recent.put(typ+"/"+id, patient)
+	}
+}
+
+func (s *Server) owner(resource string) (string, bool, error) {
+	if patient, ok := s.recent.get(resource); ok {
+		return patient, true, nil
+	}
+	return s.options.Owners.Owner(resource)
+}
+
+// write puts the events into the log and their positions into the answer's header. It is false when the
+// log did not take them; that is answered then.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, events []processor.Event, asFHIR bool) ([]processor.Position, bool) {
+	positions, err := s.options.Log.Write(r.Context(), events)
+	switch {
+	case errors.Is(err, processor.ErrTooLarge):
+		refuse(http.StatusRequestEntityTooLarge, "too-large", "too-long", "what it says of one patient is larger than the log takes at once",
+			"send it in several parts").write(w, asFHIR)
+		return nil, false
+	case err != nil:
+		s.failed(r, "writing to the log", err)
+		unavailable().write(w, asFHIR)
+		return nil, false
+	}
+	if len(positions) > 0 {
+		w.Header().Set(positionHeader, joinPositions(positions))
+	}
+	return positions, true
+}
+
+// failed logs what the service could not do for a reason of its own.
+func (s *Server) failed(r *http.Request, doing string, err error) {
+	if r.Context().Err() == nil {
+		s.options.Logger.Error(doing+" failed", "error", err)
+	}
+}
+
+func location(r *http.Request, typ, id string) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://%s/fhir/%s/%s", scheme, r.Host, typ, id)
+}
+
+// etag is the version that orders the resource: its own, or else where the log has it.
+func etag(v clinical.Version, p processor.Position) string {
+	if v.Number != 0 {
+		return fmt.Sprintf(`W/"%d"`, v.Number)
+	}
+	return `W/"` + p.String() + `"`
+}
+
+// unmoved is an instant so early that no clock is moved by it.
+const unmoved clinical.Instant = 1
+
+// statedTime is the latest clinical time that a resource states, for simulated time: that is when the
+// log learned of it. One that states none leaves the clock where it is.
+func statedTime(a *clinical.Assertion) clinical.Instant {
+	latest := max(unmoved, a.Version.Updated)
+	for i := range a.Facts {
+		if f := &a.Facts[i]; f.Stream.Kind != clinical.KindPatient && f.Time != clinical.Forever {
+			latest = max(latest, f.Time)
+		}
+	}
+	return latest
+}
+
+// statedID is the id that a resource states, "" when it states none.
+func statedID(body []byte) string {
+	var r struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(body, &r) != nil {
+		return ""
+	}
+	return r.ID
+}

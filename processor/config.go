@@ -1,0 +1,117 @@
+package processor
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// The two ways in which time passes.
+const (
+	ClockWall = "wall" // the wall clock stamps events and makes timers due
+	ClockLog  = "log"  // nothing reads the wall clock: the feeder's timestamps are the time
+)
+
+// The roles that a process can take.
+const (
+	RoleIntake = "intake" // events to facts
+	RoleRules  = "rules"  // facts to state and alerts
+)
+
+// Config says which log to process and how. Fill turns the zero value of every field but Brokers into
+// its default.
+type Config struct {
+	Brokers     []string // host:port
+	Prefix      string   // of every topic, group and client name; "" means "vigil-"
+	Partitions  int      // of every topic keyed by patient; 0 means 8. It cannot change once topics exist
+	Replication int      // of every topic; 0 means 1
+	Clock       string   // ClockWall ("" too) or ClockLog
+	Roles       []string // none: all of them
+
+	// InstanceID makes this process a static member of its groups, under the same name after a restart,
+	// so that a quick restart moves no partitions. It must differ between processes. "" leaves it out.
+	InstanceID string
+
+	// Skew is how far ahead of the wall clock a producer's timestamp may be; what is more is cut off.
+	// 0 means five seconds.
+	Skew time.Duration
+
+	// Linger is how long the processors' producers collect records before they send; 0 means 2 ms.
+	Linger time.Duration
+
+	// How long alerts and dead letters are kept; 0 means for ever.
+	AlertsRetention, DeadLetterRetention time.Duration
+
+	// RestartDelay is the pause before a processor that stopped with an error is started again. It
+	// doubles with each failure in a row, up to sixty times. 0 means half a second.
+	RestartDelay time.Duration
+}
+
+// Fill returns the configuration with defaults in place of zero values.
+func (c Config) Fill() Config {
+	if c.Prefix == "" {
+		c.Prefix = "vigil-"
+	}
+	if c.Partitions == 0 {
+		c.Partitions = 8
+	}
+	if c.Replication == 0 {
+		c.Replication = 1
+	}
+	if c.Clock == "" {
+		c.Clock = ClockWall
+	}
+	if len(c.Roles) == 0 {
+		c.Roles = []string{RoleIntake, RoleRules}
+	}
+	if c.Skew == 0 {
+		c.Skew = 5 * time.Second
+	}
+	if c.Linger == 0 {
+		c.Linger = 2 * time.Millisecond
+	}
+	if c.RestartDelay == 0 {
+		c.RestartDelay = 500 * time.Millisecond
+	}
+	return c
+}
+
+// legalPrefix is what Kafka allows in a topic's name.
+var legalPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
+// Validate reports every fault of a filled configuration.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(c.Brokers) == 0 {
+		fault("no brokers: name at least one as host:port")
+	}
+	if !legalPrefix.MatchString(c.Prefix) {
+		fault("topic prefix %q: use up to 100 letters, digits, '.', '_' and '-'", c.Prefix)
+	}
+	if c.Partitions < 1 || c.Partitions > 1<<15 {
+		fault("partitions %d: want 1 to 32768", c.Partitions)
+	}
+	if c.Replication < 1 || c.Replication > 1<<15-1 {
+		fault("replication %d: want 1 or more", c.Replication)
+	}
+	if c.Clock != ClockWall && c.Clock != ClockLog {
+		fault("clock %q: want %q or %q", c.Clock, ClockWall, ClockLog)
+	}
+	for _, r := range c.Roles {
+		if r != RoleIntake && r != RoleRules {
+			fault("role %q: want %q or %q", r, RoleIntake, RoleRules)
+		}
+	}
+	for name, d := range map[string]time.Duration{"skew": c.Skew, "linger": c.Linger, "alerts retention": c.AlertsRetention,
+		"dead-letter retention": c.DeadLetterRetention, "restart delay": c.RestartDelay} {
+		if d < 0 {
+			fault("%s %v: cannot be negative", name, d)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// wall says whether the wall clock makes time pass.
+func (c Config) wall() bool { return c.Clock == ClockWall }

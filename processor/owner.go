@@ -1,0 +1,132 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lovoo/goka/storage"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+	"github.com/vigil-cds/vigil/store"
+)
+
+// applier is what the rules processor needs of a Machine.
+type applier interface {
+	Apply(rec *clinical.Record, offset int64, set func(row []byte) error) error
+}
+
+// owner is one partition of the facts log as far as this process owns it: its state machine, and what
+// runs beside it. It lives as long as the processor; ownership comes and goes with open and close, which
+// goka calls in turn.
+type owner struct {
+	role      *rulesRole
+	partition int32
+	store     *store.Partition
+
+	machine applier
+	letters []unconvertible // of the record that is being applied
+	stop    context.CancelFunc
+	joined  sync.WaitGroup
+
+	ready     atomic.Bool
+	highWater atomic.Pointer[func() int64] // the log's end as the consumer last heard of it
+}
+
+// unconvertible is a fact that an input would have taken but for its unit.
+type unconvertible struct{ pack, input string }
+
+// open takes the partition over: the state is brought to the end of the log, then alerts are sent and
+// ticks appended. goka starts the partition after it.
+func (o *owner) open(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	machine, err := o.role.newMachine(o.partition, o.store, o.observer())
+	if err != nil {
+		return fmt.Errorf("opening partition %d: %w", o.partition, err)
+	}
+	o.machine = machine
+	if err := o.replay(ctx); err != nil {
+		return fmt.Errorf("opening partition %d: %w", o.partition, err)
+	}
+	ctx, o.stop = context.WithCancel(ctx)
+	sender := &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
+		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, last: o.role.lastAlert}
+	o.joined.Go(func() { sender.run(ctx) })
+	if o.role.config.wall() {
+		o.joined.Go(func() { o.tick(ctx) })
+	}
+	return nil
+}
+
+// close gives the partition up and joins what ran beside it.
+func (o *owner) close() {
+	o.ready.Store(false)
+	if o.stop != nil {
+		o.stop()
+		o.stop = nil
+	}
+	o.joined.Wait()
+	o.highWater.Store(nil)
+	o.role.metrics.lag.set(o.partition, nil)
+}
+
+// claimed is told where to ask for the log's end.
+func (o *owner) claimed(highWater func() int64) {
+	o.highWater.Store(&highWater)
+	o.role.metrics.lag.set(o.partition, o.lag)
+}
+
+// lag is how many records of the log are not yet applied, as far as is known.
+func (o *owner) lag() int64 {
+	f := o.highWater.Load()
+	if f == nil {
+		return 0
+	}
+	return max(0, (*f)()-1-o.store.State().Facts)
+}
+
+func (o *owner) observer() Observer {
+	m := o.role.metrics
+	return Observer{
+		Transition: func(t *Transition) { m.transitions.WithLabelValues(t.Rule, t.Kind).Inc() },
+		Timers:     func(n int) { m.timers.Add(float64(n)) },
+		Unconvertible: func(in *rules.Input, _ string, _ *clinical.Record, _ int64) {
+			o.letters = append(o.letters, unconvertible{in.Pack, in.Name})
+		},
+		RefusedActivation: func(hash string, err error) {
+			m.refusedSets.Inc()
+			o.role.log.Error("a rule set in the log does not compile here; the one before stays active",
+				"partition", o.partition, "ruleSet", hash, "error", err)
+		},
+	}
+}
+
+// ownedTable is the partition's group table as goka sees it. Opening and closing it is taking the
+// partition over and giving it up.
+type ownedTable struct {
+	storage.Storage
+	owner *owner
+	ctx   context.Context
+}
+
+// Open implements storage.Storage.
+func (t *ownedTable) Open() error {
+	if err := t.Storage.Open(); err != nil {
+		return err
+	}
+	return t.owner.open(t.ctx)
+}
+
+// Close implements storage.Storage.
+func (t *ownedTable) Close() error {
+	t.owner.close()
+	return t.Storage.Close()
+}
+
+// discard is a logger for those who want none.
+var discard = slog.New(slog.DiscardHandler)

@@ -1,0 +1,65 @@
+package processor
+
+import (
+	"strconv"
+
+	"github.com/IBM/sarama"
+)
+
+// FNV-1a over 32 bits, which goka's DefaultHasher and sarama's hash partitioner use too.
+const (
+	fnvOffset = 2166136261
+	fnvPrime  = 16777619
+)
+
+// controlMark begins the key of a record that is about a partition instead of a patient. No patient's id
+// can begin with it: intake refuses control characters.
+const controlMark = '\x00'
+
+// Partition says in which of n partitions a key's records are. It is the one place that decides it: for
+// a patient the hash that goka and sarama use, for a control key the partition that it names.
+func Partition(key string, n int) int32 {
+	if len(key) > 1 && key[0] == controlMark {
+		if p, err := strconv.ParseInt(key[1:], 10, 32); err == nil && p >= 0 && p < int64(n) {
+			return int32(p)
+		}
+	}
+	h := uint32(fnvOffset)
+	for i := range len(key) {
+		h = (h ^ uint32(key[i])) * fnvPrime
+	}
+	p := int32(h) % int32(n)
+	if p < 0 {
+		p = -p
+	}
+	return p
+}
+
+// controlKey is the key of control records of a partition: ticks, activations, and what stands in for
+// an event that belonged elsewhere.
+func controlKey(partition int32) string {
+	return string(controlMark) + strconv.Itoa(int(partition))
+}
+
+// partitioner gives sarama Partition's choice. Every producer of this package uses it.
+type partitioner struct{}
+
+func newPartitioner(string) sarama.Partitioner { return partitioner{} }
+
+// Partition implements sarama.Partitioner.
+func (partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
+	if m.Key == nil {
+		return 0, nil
+	}
+	if key, ok := m.Key.(sarama.StringEncoder); ok {
+		return Partition(string(key), int(n)), nil
+	}
+	key, err := m.Key.Encode()
+	if err != nil {
+		return 0, err
+	}
+	return Partition(string(key), int(n)), nil
+}
+
+// RequiresConsistency implements sarama.Partitioner: a partition that cannot be written to is waited for.
+func (partitioner) RequiresConsistency() bool { return true }

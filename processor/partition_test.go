@@ -1,0 +1,48 @@
+package processor
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/IBM/sarama"
+	"github.com/lovoo/goka"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPartitionIsTheChoiceOfGokaAndSarama(t *testing.T) {
+	for _, n := range []int32{1, 2, 7, 8, 100} {
+		theirs := sarama.NewHashPartitioner("events")
+		gokas := sarama.NewCustomHashPartitioner(goka.DefaultHasher())("events")
+		ours := newPartitioner("events")
+		for i := range 2000 {
+			key := fmt.Sprintf("patient-%d-é", i*7919)
+			m := &sarama.ProducerMessage{Key: sarama.StringEncoder(key)}
+			want, err := theirs.Partition(m, n)
+			require.NoError(t, err)
+			require.Equal(t, want, Partition(key, int(n)))
+			alsoWant, err := gokas.Partition(m, n)
+			require.NoError(t, err)
+			require.Equal(t, want, alsoWant)
+			got, err := ours.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, n)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	}
+	require.True(t, newPartitioner("").RequiresConsistency())
+}
+
+func TestAControlKeyNamesItsPartition(t *testing.T) {
+	for p := range int32(12) {
+		require.Equal(t, p, Partition(controlKey(p), 12))
+	}
+	require.False(t, legalKey(controlKey(3)), "no patient can have it")
+	for _, key := range []string{"\x0012", "\x00-1", "\x00x", "\x00"} {
+		require.Less(t, Partition(key, 12), int32(12), "a key that names no partition is hashed")
+	}
+}
+
+func BenchmarkPartition(b *testing.B) {
+	for b.Loop() {
+		Partition("4f1f9f42-0e3a-4c1c-b9f2-3f1d1c9b7e55", 8)
+	}
+}

@@ -1,0 +1,250 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/lovoo/goka"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/rules"
+	"github.com/vigil-cds/vigil/store"
+)
+
+// ErrNotReady is returned by WaitReady, with the context's error.
+var ErrNotReady = errors.New("the processors are not ready")
+
+// Deps are what a Processor works with.
+type Deps struct {
+	Store   *store.Store  // RoleRules; closed by the caller, after the processor
+	Sets    *RuleSets     // RoleRules
+	RuleSet *rules.Set    // activated at the start where another one is active; nil leaves it
+	Decoder *fhir.Decoder // RoleIntake
+
+	Logger     *slog.Logger          // nil: silent
+	Registerer prometheus.Registerer // nil: nothing is measured
+}
+
+func (d Deps) validate(c Config) error {
+	var faults []error
+	if slices.Contains(c.Roles, RoleIntake) && d.Decoder == nil {
+		faults = append(faults, errors.New("role intake needs Deps.Decoder"))
+	}
+	if slices.Contains(c.Roles, RoleRules) && (d.Store == nil || d.Sets == nil) {
+		faults = append(faults, errors.New("role rules needs Deps.Store and Deps.Sets"))
+	}
+	return errors.Join(faults...)
+}
+
+// Processor runs the roles of one process. Its methods may be called from any goroutine.
+type Processor struct {
+	config  Config
+	topics  Topics
+	log     *slog.Logger
+	metrics *metricSet
+	rules   *rulesRole
+	rekey   *producer
+
+	intakeReady atomic.Bool
+
+	cancel context.CancelFunc
+	joined sync.WaitGroup
+	once   sync.Once
+	err    error
+}
+
+// Start checks or creates the topics, activates Deps.RuleSet, and starts the roles. It returns before
+// they are ready (WaitReady). The processors go on until Close, also when ctx, which is for the start
+// alone, has ended. Errors: every fault of the configuration, ErrTopicMismatch, ErrLogUnavailable, and
+// the faults of a rule set that does not compile.
+func Start(ctx context.Context, c Config, d Deps) (*Processor, error) {
+	return start(ctx, c, d, func(partition int32, p *store.Partition, o Observer) (applier, error) {
+		return NewMachine(partition, p, d.Sets, o)
+	})
+}
+
+func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) (_ *Processor, err error) {
+	c = c.Fill()
+	if err := errors.Join(c.Validate(), d.validate(c)); err != nil {
+		return nil, fmt.Errorf("starting the processors: %w", err)
+	}
+	p := &Processor{config: c, topics: c.Topics(), log: d.Logger}
+	if p.log == nil {
+		p.log = discard
+	}
+	if err := p.topics.Ensure(ctx, c); err != nil {
+		return nil, err
+	}
+	if p.metrics, err = newMetrics(d.Registerer); err != nil {
+		return nil, err
+	}
+	running, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	if slices.Contains(c.Roles, RoleRules) {
+		if err := p.prepareRules(d, newMachine); err != nil {
+			return nil, err
+		}
+		if d.RuleSet != nil {
+			if err := p.Activate(ctx, d.RuleSet); err != nil {
+				return nil, err
+			}
+		}
+		if err := p.supervise(running, RoleRules, p.rules.graph(), p.rules.watch(),
+			goka.WithStorageBuilder(p.rules.storageOf(running))); err != nil {
+			return nil, err
+		}
+	}
+	if slices.Contains(c.Roles, RoleIntake) {
+		config, err := c.lingering("rekey")
+		if err != nil {
+			return nil, err
+		}
+		p.rekey = newProducer(c.Brokers, config)
+		in := &intake{config: c, topics: p.topics, decoder: d.Decoder, metrics: p.metrics, rekey: p.rekey, now: time.Now}
+		watch := sessionWatch{
+			started: func([]int32) { p.intakeReady.Store(true) },
+			ended:   func() { p.intakeReady.Store(false) },
+		}
+		if err := p.supervise(running, RoleIntake, in.graph(), watch); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// prepareRules makes what the rules role needs beside goka.
+func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) error {
+	c := p.config
+	config, err := c.clientConfig("recovery")
+	if err != nil {
+		return err
+	}
+	alerts, err := c.clientConfig("alerts")
+	if err != nil {
+		return err
+	}
+	control, err := c.clientConfig("control")
+	if err != nil {
+		return err
+	}
+	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
+		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control)}
+	p.rules = r
+	if r.client, err = sarama.NewClient(c.Brokers, config); err != nil {
+		return fmt.Errorf("starting the rules processor: %w: %w", ErrLogUnavailable, err)
+	}
+	if r.consumer, err = sarama.NewConsumerFromClient(r.client); err != nil {
+		return fmt.Errorf("starting the rules processor: %w: %w", ErrLogUnavailable, err)
+	}
+	for n := range int32(c.Partitions) {
+		part, err := d.Store.Partition(n)
+		if err != nil {
+			return fmt.Errorf("starting the rules processor: %w", err)
+		}
+		r.owners = append(r.owners, &owner{role: r, partition: n, store: part})
+	}
+	return nil
+}
+
+// supervise runs one role until the processor is closed.
+func (p *Processor) supervise(ctx context.Context, role string, graph *goka.GroupGraph, watch sessionWatch, more ...goka.ProcessorOption) error {
+	// goka's builders write into what they are given, and a role that is started again must not share
+	// with its predecessor: every attempt makes its own.
+	build := func() (*goka.Processor, error) {
+		var configs [4]*sarama.Config
+		for i, make := range []func(string) (*sarama.Config, error){p.config.clientConfig, p.config.clientConfig, p.config.lingering, p.config.clientConfig} {
+			var err error
+			if configs[i], err = make(role); err != nil {
+				return nil, err
+			}
+		}
+		tables := goka.NewTopicManagerConfig()
+		tables.Table.Replication, tables.Stream.Replication = p.config.Replication, p.config.Replication
+		tables.NoCreate, tables.MismatchBehavior = true, goka.TMConfigMismatchBehaviorFail
+		options := append([]goka.ProcessorOption{
+			goka.WithClientID(p.config.Prefix + role),
+			goka.WithLogger(silent),
+			goka.WithPartitionChannelSize(channelSize),
+			goka.WithNilHandling(goka.NilProcess),
+			goka.WithConsumerGroupBuilder(orderedGroup(configs[0], watch)),
+			goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(configs[1])),
+			goka.WithProducerBuilder(producerBuilder(configs[2])),
+			goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(configs[3], tables)),
+		}, more...)
+		return goka.NewProcessor(p.config.Brokers, graph, options...)
+	}
+	p.joined.Go(func() { supervise(ctx, role, p.log, p.metrics, p.config.RestartDelay, build) })
+	return nil
+}
+
+// Ready says whether this process owns the partition, has its state at what was the end of the log when
+// it took it over, and goes on from there. It needs RoleRules.
+func (p *Processor) Ready(partition int32) bool {
+	return p.rules != nil && partition >= 0 && int(partition) < len(p.rules.owners) && p.rules.owners[partition].ready.Load()
+}
+
+// AllReady says whether every role of this process runs, and owns at least one partition.
+func (p *Processor) AllReady() bool {
+	if slices.Contains(p.config.Roles, RoleIntake) && !p.intakeReady.Load() {
+		return false
+	}
+	if p.rules == nil {
+		return true
+	}
+	return slices.ContainsFunc(p.rules.owners, func(o *owner) bool { return o.ready.Load() })
+}
+
+// WaitReady returns when AllReady is true, or ErrNotReady when ctx ends first.
+func (p *Processor) WaitReady(ctx context.Context) error {
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for !p.AllReady() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrNotReady, context.Cause(ctx))
+		case <-poll.C:
+		}
+	}
+	return nil
+}
+
+// Close stops the processors, joins everything they started, and closes the producers. What was not
+// finished is processed again at the next start.
+func (p *Processor) Close() error {
+	p.once.Do(func() {
+		p.cancel()
+		p.joined.Wait()
+		if p.rekey != nil {
+			p.rekey.close()
+		}
+		var faults []error
+		if r := p.rules; r != nil {
+			r.alerts.close()
+			r.control.close()
+			if r.consumer != nil {
+				faults = append(faults, r.consumer.Close())
+			}
+			if r.client != nil {
+				faults = append(faults, r.client.Close())
+			}
+		}
+		p.metrics.close()
+		if err := errors.Join(faults...); err != nil {
+			p.err = fmt.Errorf("closing the processors: %w", err)
+		}
+	})
+	return p.err
+}

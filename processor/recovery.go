@@ -1,0 +1,96 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+var (
+	// ErrLogLost means that the facts log ends before what the store has already applied: the log lost
+	// records, or the store belongs to another log.
+	ErrLogLost = errors.New("the facts log is shorter than the state made from it")
+	// ErrLogTruncated means that the facts log no longer has the records that the store needs next.
+	ErrLogTruncated = errors.New("the facts log no longer has the records that the state needs")
+)
+
+// progressEvery is how often a long replay says how far it is.
+const progressEvery = 10 * time.Second
+
+// replay applies the facts from the store's position to the end of the log. With an intact disk that is
+// next to nothing; without one it is everything. The group table brings rows only, which would be of no
+// use without their facts.
+func (o *owner) replay(ctx context.Context) error {
+	topic := o.role.topics.Facts.Name
+	from := o.store.State().Facts + 1
+	oldest, err := o.role.client.GetOffset(topic, o.partition, sarama.OffsetOldest)
+	if err != nil {
+		return fmt.Errorf("finding the start of the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	end, err := o.role.client.GetOffset(topic, o.partition, sarama.OffsetNewest)
+	if err != nil {
+		return fmt.Errorf("finding the end of the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	switch {
+	case from > end:
+		return fmt.Errorf("%w: the store has applied %d, the log ends at %d: bring the log back, or start with an empty store directory",
+			ErrLogLost, from-1, end-1)
+	case from < oldest:
+		return fmt.Errorf("%w: the store needs %d, the log starts at %d: bring a backup of the store that is newer, and set retention.ms=-1 on the topic",
+			ErrLogTruncated, from, oldest)
+	case from == end:
+		return nil
+	}
+	messages, err := o.role.consumer.ConsumePartition(topic, o.partition, from)
+	if err != nil {
+		return fmt.Errorf("reading the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	defer func() { _ = messages.Close() }() // read errors have been seen; it has nothing else to say
+	started, reported := time.Now(), time.Now()
+	for next := from; next < end; {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case err := <-messages.Errors():
+			return fmt.Errorf("reading the facts log: %w: %w", ErrLogUnavailable, err)
+		case m := <-messages.Messages():
+			rec, _ := o.decode(m.Value, string(m.Key))
+			if err := o.machine.Apply(rec, m.Offset, nil); err != nil {
+				return fmt.Errorf("replaying record %d: %w", m.Offset, err)
+			}
+			o.letters = o.letters[:0] // written when the record was first applied
+			o.role.metrics.replayed.Inc()
+			next = m.Offset + 1
+			if now := time.Now(); now.Sub(reported) > progressEvery {
+				reported = now
+				o.role.log.Info("replaying the facts log", "partition", o.partition, "at", next, "end", end,
+					"perSecond", int(float64(next-from)/now.Sub(started).Seconds()))
+			}
+		}
+	}
+	o.role.log.Info("replayed the facts log", "partition", o.partition, "records", end-from, "took", time.Since(started))
+	return nil
+}
+
+// decode reads a record of the facts log. One that is none, or that lies where it does not belong, is
+// given as an empty record with the reason, so that the position goes on.
+func (o *owner) decode(value []byte, key string) (rec *clinical.Record, refused string) {
+	empty := func() *clinical.Record { return &clinical.Record{Recorded: clinical.Never, EventOffset: -1} }
+	if value == nil {
+		return empty(), ReasonNotARecord
+	}
+	rec, err := clinical.UnmarshalRecord(value)
+	if err != nil {
+		return empty(), ReasonNotARecord
+	}
+	control := rec.Tick || rec.Activation != nil || rec.Patient == ""
+	if !control && (rec.Patient != key || Partition(key, o.role.config.Partitions) != o.partition) {
+		return empty(), ReasonWrongPatient
+	}
+	return rec, ""
+}

@@ -1,0 +1,174 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/vigil-cds/vigil/internal/broker"
+)
+
+// ErrTopicMismatch is returned by Ensure for a topic that exists otherwise than it must.
+var ErrTopicMismatch = errors.New("a topic exists with other settings than Vigil needs")
+
+// Kafka's names of the settings that matter here.
+const (
+	retentionMS     = "retention.ms"
+	retentionBytes  = "retention.bytes"
+	cleanupPolicy   = "cleanup.policy"
+	maxMessageBytes = "max.message.bytes"
+	forever         = "-1"
+)
+
+// Topic is one topic as it must be.
+type Topic struct {
+	Name       string
+	Partitions int
+	Compacted  bool
+	Retention  time.Duration // 0: for ever
+}
+
+// settings are the topic's settings in Kafka's words. All are stated, because brokers' defaults differ
+// and some lose data.
+func (t Topic) settings() map[string]string {
+	s := map[string]string{
+		cleanupPolicy:   "delete",
+		retentionMS:     forever,
+		retentionBytes:  forever,
+		maxMessageBytes: strconv.Itoa(broker.MaxMessageBytes),
+	}
+	if t.Compacted {
+		s[cleanupPolicy] = "compact"
+	}
+	if t.Retention > 0 {
+		s[retentionMS] = strconv.FormatInt(t.Retention.Milliseconds(), 10)
+	}
+	return s
+}
+
+// Topics are all topics of one installation: every name stands here and nowhere else.
+type Topics struct {
+	Events     Topic // what came in, as it came, by patient
+	Facts      Topic // what it states, and control records, by patient
+	RulesTable Topic // rows, by patient: the group table of the rules processor, whose name goka derives
+	RuleSets   Topic // rule sets that were activated, by hash
+	Alerts     Topic // transitions, by patient
+	DeadLetter Topic // what was refused and why, by the key of its source
+
+	// The consumer groups of the processors.
+	IntakeGroup, RulesGroup string
+}
+
+// Topics lists the topics of a filled configuration.
+func (c Config) Topics() Topics {
+	return Topics{
+		Events:      Topic{Name: c.Prefix + "events", Partitions: c.Partitions},
+		Facts:       Topic{Name: c.Prefix + "facts", Partitions: c.Partitions},
+		RulesTable:  Topic{Name: c.Prefix + "rules-table", Partitions: c.Partitions, Compacted: true},
+		RuleSets:    Topic{Name: c.Prefix + "rulesets", Partitions: 1, Compacted: true},
+		Alerts:      Topic{Name: c.Prefix + "alerts", Partitions: c.Partitions, Retention: c.AlertsRetention},
+		DeadLetter:  Topic{Name: c.Prefix + "dead-letter", Partitions: c.Partitions, Retention: c.DeadLetterRetention},
+		IntakeGroup: c.Prefix + "intake",
+		RulesGroup:  c.Prefix + "rules",
+	}
+}
+
+func (t Topics) all() []Topic {
+	return []Topic{t.Events, t.Facts, t.RulesTable, t.RuleSets, t.Alerts, t.DeadLetter}
+}
+
+// Ensure creates the topics that are missing. One that exists with another number of partitions, that
+// would lose what must be kept, or that takes too small messages is refused with ErrTopicMismatch; the
+// error says of each such topic what to do. Retention of topics with a limited one is left to whoever
+// changed it.
+func (t Topics) Ensure(ctx context.Context, c Config) error {
+	config, err := c.clientConfig("topics")
+	if err != nil {
+		return err
+	}
+	admin, err := sarama.NewClusterAdmin(c.Brokers, config)
+	if err != nil {
+		return fmt.Errorf("looking at the topics: %w: %w", ErrLogUnavailable, err)
+	}
+	defer admin.Close()
+	existing, err := admin.ListTopics()
+	if err != nil {
+		return fmt.Errorf("looking at the topics: %w: %w", ErrLogUnavailable, err)
+	}
+	var faults []error
+	for _, topic := range t.all() {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("looking at the topics: %w", err)
+		}
+		have, ok := existing[topic.Name]
+		if ok {
+			faults = append(faults, topic.compare(admin, have))
+			continue
+		}
+		err := topic.create(admin, c.Replication)
+		if errors.Is(err, sarama.ErrTopicAlreadyExists) { // another process was quicker
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("creating topic %s: %w", topic.Name, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (t Topic) create(admin sarama.ClusterAdmin, replication int) error {
+	detail := &sarama.TopicDetail{NumPartitions: int32(t.Partitions), ReplicationFactor: int16(replication),
+		ConfigEntries: make(map[string]*string)}
+	for name, value := range t.settings() {
+		detail.ConfigEntries[name] = &value
+	}
+	return admin.CreateTopic(t.Name, detail, false)
+}
+
+func (t Topic) compare(admin sarama.ClusterAdmin, have sarama.TopicDetail) error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%w: %s: "+format, append([]any{ErrTopicMismatch, t.Name}, args...)...))
+	}
+	if int(have.NumPartitions) != t.Partitions {
+		fault("it has %d partitions and %d are configured; set the number of partitions to %[3]d, since patients cannot be moved between partitions, or choose another topic prefix",
+			have.NumPartitions, t.Partitions)
+	}
+	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: t.Name,
+		ConfigNames: slices.Sorted(maps.Keys(t.settings()))})
+	if err != nil {
+		return fmt.Errorf("reading the settings of topic %s: %w", t.Name, err)
+	}
+	settings := make(map[string]string, len(entries))
+	for _, e := range entries {
+		settings[e.Name] = e.Value
+	}
+	for name, want := range t.settings() {
+		got, known := settings[name]
+		switch {
+		case !known || got == want:
+			continue
+		case name == maxMessageBytes:
+			if n, err := strconv.Atoi(got); err == nil && n >= broker.MaxMessageBytes {
+				continue
+			}
+		case name == retentionMS && t.Retention > 0:
+			continue
+		}
+		fault("its %s is %s and must be %s, or data would be lost; run kafka-configs --alter --entity-type topics --entity-name %[2]s --add-config %[3]s=%[5]s",
+			name, got, want)
+	}
+	slices.SortFunc(faults, func(a, b error) int {
+		if a.Error() < b.Error() {
+			return -1
+		}
+		return 1
+	})
+	return errors.Join(faults...)
+}

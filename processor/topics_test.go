@@ -1,0 +1,70 @@
+package processor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTopicsAreCreatedToKeepTheirRecords(t *testing.T) {
+	c := testConfig(newBroker(t, t.TempDir()))
+	c.AlertsRetention = 48 * time.Hour
+	topics := withTopics(t, c)
+	require.NoError(t, topics.Ensure(t.Context(), c), "what exists as it must is left alone")
+
+	config, err := c.clientConfig("test")
+	require.NoError(t, err)
+	admin, err := sarama.NewClusterAdmin(c.Brokers, config)
+	require.NoError(t, err)
+	defer admin.Close()
+	existing, err := admin.ListTopics()
+	require.NoError(t, err)
+	require.Len(t, existing, 6)
+	for name, want := range map[string]struct {
+		partitions        int32
+		cleanup, retained string
+	}{
+		"vigil-events": {2, "delete", "-1"}, "vigil-facts": {2, "delete", "-1"}, "vigil-rules-table": {2, "compact", "-1"},
+		"vigil-rulesets": {1, "compact", "-1"}, "vigil-alerts": {2, "delete", "172800000"}, "vigil-dead-letter": {2, "delete", "-1"},
+	} {
+		require.Equal(t, want.partitions, existing[name].NumPartitions, name)
+		entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: name})
+		require.NoError(t, err)
+		settings := map[string]string{}
+		for _, e := range entries {
+			settings[e.Name] = e.Value
+		}
+		require.Equal(t, want.cleanup, settings[cleanupPolicy], name)
+		require.Equal(t, want.retained, settings[retentionMS], name)
+		require.Equal(t, "-1", settings[retentionBytes], name)
+		require.Equal(t, "33554432", settings[maxMessageBytes], name)
+	}
+}
+
+func TestATopicThatWouldLoseDataIsRefused(t *testing.T) {
+	c := testConfig(newBroker(t, t.TempDir()))
+	config, err := c.clientConfig("test")
+	require.NoError(t, err)
+	admin, err := sarama.NewClusterAdmin(c.Brokers, config)
+	require.NoError(t, err)
+	defer admin.Close()
+	hour := "3600000"
+	require.NoError(t, admin.CreateTopic("vigil-events", &sarama.TopicDetail{NumPartitions: 3, ReplicationFactor: 1,
+		ConfigEntries: map[string]*string{retentionMS: &hour}}, false))
+
+	err = c.Topics().Ensure(t.Context(), c)
+	require.ErrorIs(t, err, ErrTopicMismatch)
+	require.Contains(t, err.Error(), "vigil-events: it has 3 partitions and 2 are configured")
+	require.Contains(t, err.Error(), "its retention.ms is 3600000 and must be -1, or data would be lost; run kafka-configs --alter --entity-type topics --entity-name vigil-events --add-config retention.ms=-1")
+	require.Contains(t, err.Error(), "its max.message.bytes is 1048588 and must be 33554432")
+}
+
+func TestAConfigurationReportsEveryFault(t *testing.T) {
+	err := Config{Prefix: "no spaces", Partitions: -1, Replication: -1, Clock: "sundial", Roles: []string{"cook"}, Skew: -1}.Fill().Validate()
+	for _, fault := range []string{"no brokers", "prefix", "partitions", "replication", "sundial", "cook", "skew"} {
+		require.ErrorContains(t, err, fault)
+	}
+	require.NoError(t, Config{Brokers: []string{"localhost:9092"}}.Fill().Validate())
+}

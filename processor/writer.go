@@ -1,0 +1,117 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// The media types of an events record's body.
+const (
+	MediaFHIR    = "application/fhir+json"             // one resource; also the meaning of none stated
+	MediaCompact = "application/x-ndjson"              // compact observations of one patient, one a line
+	MediaBundle  = "application/vnd.vigil.bundle+json" // several resources of one patient that take effect together
+)
+
+// The headers of an events record. One that is empty is left out.
+const (
+	HeaderMedia  = "media"
+	HeaderMethod = "method" // PUT (the usual), POST or DELETE
+	HeaderType   = "type"   // of a DELETE: the resource's type
+	HeaderID     = "id"     // of a DELETE: the resource's id
+)
+
+// headerAlert is on each record of the alerts topic: the transition's id, by which a consumer drops
+// repeats; headerNumber is its number in the partition's outbox.
+const (
+	headerAlert  = "id"
+	headerNumber = "number"
+)
+
+// Event is one entry for the events log, about one patient.
+type Event struct {
+	Patient  string           // the record's key
+	Media    string           // "" means MediaFHIR
+	Method   string           // "" means PUT
+	Type, ID string           // of what a DELETE deletes
+	Recorded clinical.Instant // the record's timestamp; 0 means now. Kafka holds none before 1970: an earlier one becomes its first
+	Body     []byte           // not to be changed until the write has returned without ctx ending
+}
+
+// Writer is the way into the events log. It may be used from any number of goroutines.
+type Writer struct {
+	topic    Topic
+	producer *producer
+	now      func() time.Time
+}
+
+// NewWriter makes a writer to the events log; it connects at the first write.
+func NewWriter(c Config) (*Writer, error) {
+	c = c.Fill()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	config, err := c.clientConfig("writer")
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{topic: c.Topics().Events, producer: newProducer(c.Brokers, config), now: time.Now}, nil
+}
+
+// Write appends the events and returns their positions, in the same order, once all are acknowledged.
+// The error wraps ErrLogUnavailable when they are not all known to be in the log, which also happens
+// when ctx ends first, and ErrTooLarge for an event that will never fit. Events of one patient in one
+// call, or in calls that follow each other, keep their order.
+func (w *Writer) Write(ctx context.Context, events []Event) ([]Position, error) {
+	messages := w.messages(events)
+	if err := w.producer.write(ctx, messages); err != nil {
+		return nil, fmt.Errorf("writing %d events: %w", len(events), err)
+	}
+	positions := make([]Position, len(messages))
+	for i := range messages {
+		positions[i] = Position{Log: EventsLog, Partition: messages[i].Partition, Offset: messages[i].Offset}
+	}
+	return positions, nil
+}
+
+func (w *Writer) messages(events []Event) []sarama.ProducerMessage {
+	messages := make([]sarama.ProducerMessage, len(events))
+	now := w.now()
+	var headers []sarama.RecordHeader // of the event before, which usually has the same
+	for i := range events {
+		e := &events[i]
+		if i == 0 || !sameHeaders(e, &events[i-1]) {
+			headers = e.headers()
+		}
+		messages[i] = sarama.ProducerMessage{Topic: w.topic.Name, Key: sarama.StringEncoder(e.Patient),
+			Value: sarama.ByteEncoder(e.Body), Headers: headers, Timestamp: now}
+		if e.Recorded != 0 {
+			messages[i].Timestamp = max(e.Recorded, 1).Time()
+		}
+	}
+	return messages
+}
+
+func sameHeaders(a, b *Event) bool {
+	return a.Media == b.Media && a.Method == b.Method && a.Type == b.Type && a.ID == b.ID
+}
+
+func (e *Event) headers() []sarama.RecordHeader {
+	var headers []sarama.RecordHeader
+	for _, h := range [...][2]string{{HeaderMedia, e.Media}, {HeaderMethod, e.Method}, {HeaderType, e.Type}, {HeaderID, e.ID}} {
+		if h[1] != "" {
+			headers = append(headers, sarama.RecordHeader{Key: []byte(h[0]), Value: []byte(h[1])})
+		}
+	}
+	return headers
+}
+
+// Close sends what was taken and joins the writer's goroutines. A write after it fails.
+func (w *Writer) Close() error {
+	w.producer.close()
+	return nil
+}
