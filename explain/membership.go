@@ -141,7 +141,7 @@ type property struct {
 }
 
 // propertyOf reads a property of a fact of the input: its value, or one of its attributes.
-func propertyOf(in *rules.Input, d clinical.Detail, value rules.Value, name string, units map[string]string) property {
+func propertyOf(p *rules.Program, in *rules.Input, d clinical.Detail, value rules.Value, name string) property {
 	if name == "value" {
 		if in.Type == clinical.Coded && d.Type == clinical.Coded {
 			return property{codes: d.Codes}
@@ -155,18 +155,18 @@ func propertyOf(in *rules.Input, d clinical.Detail, value rules.Value, name stri
 	case !a.Numeric:
 		return property{codes: a.Codes}
 	case name == clinical.AttrReferenceLow || name == clinical.AttrReferenceHigh:
-		return property{value: limit(in, d, a.Number, units)}
+		return property{value: limit(p, in, d, a.Number)}
 	}
 	return property{value: rules.NumberOf(a.Number)}
 }
 
 // limit is a reference limit of the fact. It is stated in the unit of the fact's number, and converted
 // to the input's unit as that is.
-func limit(in *rules.Input, d clinical.Detail, number float64, units map[string]string) rules.Value {
+func limit(p *rules.Program, in *rules.Input, d clinical.Detail, number float64) rules.Value {
 	if in.Type != clinical.Number || d.Type != clinical.Number {
 		return rules.NumberOf(number)
 	}
-	if converted, ok := convert(number, d.Unit, in.Unit, units); ok {
+	if converted, ok := convert(number, d.Unit, in.Unit, p.Units); ok {
 		return rules.NumberOf(converted)
 	}
 	return rules.Value{}

@@ -16,6 +16,7 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 	negated, absent := token("negated", "true"), token("absent_reason", "unknown")
 	is := func(name, text string) rules.Expr { return apply(codings(name), "==", constant(text)) }
 	status := token("status", "final")
+	site := &rules.Program{Units: map[string]string{"milligrams": "mg/dL"}}
 	category := token("category", "local|labs", "http://hl7.org/cat|laboratory")
 
 	cases := []struct {
@@ -125,7 +126,7 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, ok := belongs(&rules.Program{}, c.input, c.fact)
+			got, ok := belongs(site, c.input, c.fact)
 			require.Equal(t, c.belongs, ok)
 			require.Equal(t, value(c.value), got)
 		})

@@ -464,11 +464,11 @@ func (q *question) person() (rules.Value, clinical.Instant) {
 		}
 		return rules.Value{}, clinical.Forever
 	case rules.Deceased:
+		a := p.Detail.Attribute(clinical.AttrDeceased)
 		switch {
-		case p.End == clinical.Forever:
-			a := p.Detail.Attribute(clinical.AttrDeceased)
-			return rules.BoolOf(a != nil && len(a.Codes) > 0 && a.Codes[0].Value() == "true"), clinical.Forever
-		case p.End <= q.now:
+		case a == nil || len(a.Codes) == 0 || a.Codes[0].Value() != "true":
+			return rules.BoolOf(false), clinical.Forever
+		case p.End == clinical.Forever || p.End <= q.now: // an unknown instant of death lies before every other
 			return rules.BoolOf(true), clinical.Forever
 		}
 		return rules.BoolOf(false), p.End

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"text/tabwriter"
 	"time"
 
@@ -30,6 +31,7 @@ type benchOptions struct {
 	reads, httpReads int
 	data             string
 	memory           config.Bytes
+	profile          string
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -54,6 +56,7 @@ times reads. No figure is printed unless every answer was right.`,
 	f.IntVar(&o.reads, "reads", 200_000, "hot reads to time")
 	f.IntVar(&o.httpReads, "http-reads", 5_000, "reads over HTTP to time")
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
+	f.StringVar(&o.profile, "cpu-profile", "", "write a CPU profile of the intake and the reads to this file, for go tool pprof")
 	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
 	return c
 }
@@ -109,6 +112,17 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 
 	progress := a.benchProgress()
 	workload := bench.NewWorkload(o.patients, o.facts, o.seed)
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	report, err := bench.Run(ctx, workload, bench.Engine{Write: e.writer.Write, Store: e.store, Partition: e.partition,
 		Reader: store.NewReader(e.store, store.ReaderOptions{Plan: e.sets.Plan, Partition: e.partition}), URL: "http://" + listener.Addr().String(),
 	}, bench.Options{PerRequest: o.perRequest, Reads: o.reads, HTTPReads: o.httpReads, Progress: progress})
