@@ -37,7 +37,7 @@ type Config struct {
 	// 0 means five seconds.
 	Skew time.Duration
 
-	// Linger is how long the processors' producers collect records before they send; 0 means 2 ms.
+	// Linger is how long the processors' producers collect records before they send; 0 means 5 ms.
 	Linger time.Duration
 
 	// How long alerts and dead letters are kept; 0 means for ever.
@@ -69,7 +69,7 @@ func (c Config) Fill() Config {
 		c.Skew = 5 * time.Second
 	}
 	if c.Linger == 0 {
-		c.Linger = 2 * time.Millisecond
+		c.Linger = 5 * time.Millisecond
 	}
 	if c.RestartDelay == 0 {
 		c.RestartDelay = 500 * time.Millisecond

@@ -2,6 +2,7 @@ package processor
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -23,7 +24,7 @@ type outboxSender struct {
 	producer  *producer
 	log       *slog.Logger
 	sent      func(n int)
-	last      func(ctx context.Context, partition int32) (number uint64, found bool, err error)
+	have      func(ctx context.Context, partition int32) (next uint64, err error) // what the topic has
 }
 
 // run sends until ctx ends.
@@ -64,16 +65,16 @@ func (s *outboxSender) run(ctx context.Context) {
 // skipSent takes out what the alerts topic already has. The numbers of an outbox follow from the log, so
 // that a state built anew gives each transition the number it had before.
 func (s *outboxSender) skipSent(ctx context.Context) error {
-	last, found, err := s.last(ctx, s.partition)
-	if err != nil || !found {
+	next, err := s.have(ctx, s.partition)
+	if err != nil || next == 0 {
 		return err
 	}
-	if last >= s.store.State().Outbox {
-		s.log.Error("the alerts topic is ahead of the state: it was written from another facts log; alerts are sent as if it were empty",
-			"partition", s.partition, "last", last, "next", s.store.State().Outbox)
+	if outbox := s.store.State().Outbox; next > outbox {
+		s.log.Error("the alerts topic is ahead of the state: it was written from another facts log; nothing in it is taken as sent",
+			"partition", s.partition, "topic", next, "state", outbox)
 		return nil
 	}
-	return s.store.Sent(last)
+	return s.store.Sent(next - 1)
 }
 
 // sendSome sends what is pending, up to outboxBatch, and returns how many that were.
@@ -97,33 +98,58 @@ func (s *outboxSender) sendSome(ctx context.Context) (int, error) {
 	return len(pending), s.store.Sent(pending[len(pending)-1].Number)
 }
 
-// lastAlert reads the number of the last record of a partition of the alerts topic.
-func (r *rulesRole) lastAlert(ctx context.Context, partition int32) (uint64, bool, error) {
-	oldest, err := r.client.GetOffset(r.topics.Alerts.Name, partition, sarama.OffsetOldest)
+// sentAlerts returns the number below which every alert of a partition is in the alerts topic. The last
+// record alone does not tell: of a batch whose sending failed, later records may be there and earlier ones
+// not. But a batch is begun only when the one before is complete.
+func (r *rulesRole) sentAlerts(ctx context.Context, partition int32) (next uint64, err error) {
+	topic := r.topics.Alerts.Name
+	oldest, err := r.client.GetOffset(topic, partition, sarama.OffsetOldest)
 	if err != nil {
-		return 0, false, err
+		return 0, fmt.Errorf("finding the last alerts: %w: %w", ErrLogUnavailable, err)
 	}
-	end, err := r.client.GetOffset(r.topics.Alerts.Name, partition, sarama.OffsetNewest)
-	if err != nil || end <= oldest {
-		return 0, false, err
-	}
-	messages, err := r.consumer.ConsumePartition(r.topics.Alerts.Name, partition, end-1)
+	end, err := r.client.GetOffset(topic, partition, sarama.OffsetNewest)
 	if err != nil {
-		return 0, false, err
+		return 0, fmt.Errorf("finding the last alerts: %w: %w", ErrLogUnavailable, err)
 	}
-	defer func() { _ = messages.Close() }()
-	select {
-	case <-ctx.Done():
-		return 0, false, context.Cause(ctx)
-	case err := <-messages.Errors():
-		return 0, false, err
-	case m := <-messages.Messages():
-		for _, h := range m.Headers {
-			if string(h.Key) == headerNumber {
-				n, err := strconv.ParseUint(string(h.Value), 10, 64)
-				return n, err == nil, nil
+	if end <= oldest {
+		return 0, nil
+	}
+	messages, err := r.consumer.ConsumePartition(topic, partition, max(oldest, end-2*outboxBatch))
+	if err != nil {
+		return 0, fmt.Errorf("reading the last alerts: %w: %w", ErrLogUnavailable, err)
+	}
+	defer func() { _ = messages.Close() }() // read errors have been seen; it has nothing else to say
+	there := make(map[uint64]bool, 2*outboxBatch)
+	var last uint64
+	for next := oldest; next < end; {
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case err := <-messages.Errors():
+			return 0, fmt.Errorf("reading the last alerts: %w: %w", ErrLogUnavailable, err)
+		case m := <-messages.Messages():
+			next = m.Offset + 1
+			if n, ok := alertNumber(m); ok {
+				there[n], last = true, n
 			}
 		}
 	}
-	return 0, false, nil
+	if len(there) == 0 {
+		return 0, nil
+	}
+	next = last + 1 - min(last+1, outboxBatch)
+	for there[next] {
+		next++
+	}
+	return next, nil
+}
+
+func alertNumber(m *sarama.ConsumerMessage) (uint64, bool) {
+	for _, h := range m.Headers {
+		if string(h.Key) == headerNumber {
+			n, err := strconv.ParseUint(string(h.Value), 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
 }

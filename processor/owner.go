@@ -55,7 +55,7 @@ func (o *owner) open(ctx context.Context) error {
 	}
 	ctx, o.stop = context.WithCancel(ctx)
 	sender := &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
-		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, last: o.role.lastAlert}
+		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
 	o.joined.Go(func() { sender.run(ctx) })
 	if o.role.config.wall() {
 		o.joined.Go(func() { o.tick(ctx) })
