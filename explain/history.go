@@ -53,10 +53,14 @@ func (l *Ledger) Assert(a clinical.Assertion, offset int64, first int) {
 	if l.resources == nil {
 		l.resources = map[string]*stated{}
 	}
-	held, known := l.resources[a.Resource]
+	name := a.Resource
+	if name == "" { // identified by its one fact's stream and time
+		name = a.Facts[0].Stream.Key() + " at " + a.Facts[0].Time.String()
+	}
+	held, known := l.resources[name]
 	if !known {
 		held = &stated{}
-		l.resources[a.Resource] = held
+		l.resources[name] = held
 	} else if a.Version.Compare(held.version) != clinical.Newer {
 		return
 	}
@@ -87,7 +91,7 @@ func sameFact(x, y clinical.Fact) bool {
 }
 
 func sameDetail(x, y clinical.Detail) bool {
-	return x.Type == y.Type && x.Comparator == y.Comparator && x.Precision == y.Precision &&
+	return x.Type == y.Type && x.Comparator == y.Comparator && x.Precision == y.Precision && x.Unnamed == y.Unnamed &&
 		x.Unit == y.Unit && x.Text == y.Text && slices.Equal(x.Codes, y.Codes) &&
 		slices.EqualFunc(x.Attributes, y.Attributes, sameAttribute)
 }

@@ -83,6 +83,15 @@ func (s *Series) Get(f Fence) (*Entry, bool) {
 	return nil, false
 }
 
+// At calls f for the entries of one instant, in order, until it returns false.
+func (s *Series) At(t clinical.Instant, f func(*Entry) bool) {
+	for c := place(s, t, true); ; c.forward() {
+		if e := c.peek(); e == nil || e.Time != t || !f(e) {
+			return
+		}
+	}
+}
+
 // Len counts the entries.
 func (s *Series) Len() int {
 	n := 0

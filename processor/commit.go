@@ -17,7 +17,9 @@ const rejoinDelay = 100 * time.Millisecond
 type sessionWatch struct {
 	started func(partitions []int32) // set up: the partitions are being processed
 	ended   func()
-	claimed func(partition int32, highWater func() int64) // the log's end as last heard of
+	// claimed is called before the first message of a partition, with the offset from which the group goes
+	// on and the log's end as last heard of. An error ends the session, and the group is joined again.
+	claimed func(ctx context.Context, partition int32, committed int64, highWater func() int64) error
 }
 
 // orderedGroup builds consumer groups that commit only the contiguous prefix of what was processed.
@@ -92,9 +94,11 @@ func (h *prefixHandler) Cleanup(sarama.ConsumerGroupSession) error {
 }
 
 // ConsumeClaim implements sarama.ConsumerGroupHandler: it notes each message before goka has it.
-func (h *prefixHandler) ConsumeClaim(_ sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+func (h *prefixHandler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
 	if h.watch.claimed != nil {
-		h.watch.claimed(claim.Partition(), claim.HighWaterMarkOffset)
+		if err := h.watch.claimed(s.Context(), claim.Partition(), claim.InitialOffset(), claim.HighWaterMarkOffset); err != nil {
+			return err
+		}
 	}
 	p := h.session.prefixes[topicPartition{claim.Topic(), claim.Partition()}]
 	noted := make(chan *sarama.ConsumerMessage, channelSize)

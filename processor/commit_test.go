@@ -51,6 +51,7 @@ func (p *slowProducer) fail(err error) {
 // committed past the first one, which is lost. The test holds both: the loss, so that it is known to
 // exist, and the cure.
 func TestAMessageWhoseEmitIsPendingIsNotLost(t *testing.T) {
+	t.Parallel()
 	for name, lost := range map[string]bool{"the prefix is committed": false, "plain goka": true} {
 		t.Run(name, func(t *testing.T) {
 			c := testConfig(newBroker(t, t.TempDir()))

@@ -73,11 +73,12 @@ func transitions(t *testing.T, c Config, n int) []sent {
 }
 
 func TestAnAlertFiresOnDataAndClearsByTimeAlone(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	s := newStore(t)
 	p := runEngine(t, c, s, pulse(100))
 	w := newTestWriter(t, c)
-	now := time.Now().Truncate(time.Millisecond)
+	now := time.Now().Add(500 * time.Millisecond).Truncate(time.Millisecond) // no tick of the start is later
 	at := beat(t, w, "a", 120, now)
 	part, err := s.Partition(at.Partition)
 	require.NoError(t, err)
@@ -96,6 +97,7 @@ func TestAnAlertFiresOnDataAndClearsByTimeAlone(t *testing.T) {
 }
 
 func TestARuleSetIsActivatedOnce(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	c.Clock = ClockLog
 	s := newStore(t)
@@ -134,6 +136,7 @@ func TestARuleSetIsActivatedOnce(t *testing.T) {
 }
 
 func TestALostStoreSendsNoAlertAgain(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	c.Clock = ClockLog
 	p := runEngine(t, c, newStore(t), pulse(100))
@@ -158,6 +161,7 @@ func TestALostStoreSendsNoAlertAgain(t *testing.T) {
 	require.Equal(t, before, after[:19])
 	require.Len(t, after, 21)
 	require.NoError(t, p.Close())
+	dumpDup(t, c, 21)
 	ids := map[string]bool{}
 	for _, tr := range after {
 		require.False(t, ids[tr.ID], "sent twice: %s", tr.ID)
@@ -167,6 +171,7 @@ func TestALostStoreSendsNoAlertAgain(t *testing.T) {
 
 // What the disk holds at one instant is what a killed process leaves behind.
 func TestWhatAKilledProcessLeavesBehindIsGoneOnFrom(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := newBroker(t, dir)
 	c := testConfig(b)
@@ -201,11 +206,13 @@ func TestWhatAKilledProcessLeavesBehindIsGoneOnFrom(t *testing.T) {
 	for _, tr := range transitions(t, c2, 200) {
 		kinds[tr.ID] = tr.Kind
 	}
+	dumpDup(t, c2, 200)
 	require.Len(t, kinds, 200, "each transition is there")
 	require.NoError(t, p.Close())
 }
 
 func TestTheSentPrefixOfAlertsHasNoGap(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	withTopics(t, c)
 	config, err := c.clientConfig("test")

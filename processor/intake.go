@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -16,7 +17,8 @@ import (
 
 // intake turns each record of the events log into exactly one record of the facts log, so that a place
 // in one can be waited for in the other. It keeps no state: what it does with an event depends on the
-// event alone. What is bad goes to dead-letter and the rest goes on.
+// event alone, and on whether its record is there already. What is bad goes to dead-letter and the rest goes
+// on.
 type intake struct {
 	config  Config
 	topics  Topics
@@ -24,6 +26,10 @@ type intake struct {
 	metrics *metricSet
 	rekey   *producer // puts events back under their right key
 	now     func() time.Time
+
+	client   sarama.Client
+	consumer sarama.Consumer
+	written  []atomic.Pointer[offsetSet] // by partition: events whose facts record a killed process wrote
 }
 
 func (in *intake) graph() *goka.GroupGraph {
@@ -35,6 +41,9 @@ func (in *intake) graph() *goka.GroupGraph {
 
 // process is the goka callback.
 func (in *intake) process(ctx goka.Context, message any) {
+	if in.done(ctx.Partition(), ctx.Offset()) {
+		return
+	}
 	body, _ := message.([]byte)
 	headers := ctx.Headers()
 	e := &event{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -79,9 +80,16 @@ func (s *outboxSender) skipSent(ctx context.Context) error {
 
 // sendSome sends what is pending, up to outboxBatch, and returns how many that were.
 func (s *outboxSender) sendSome(ctx context.Context) (int, error) {
+	committed := s.store.State().Outbox
 	pending, err := s.store.Pending(outboxBatch)
-	if err != nil || len(pending) == 0 {
+	if err != nil {
 		return 0, err
+	}
+	// A batch is in the database a moment before the state says so, and what the state does not know of
+	// cannot be taken out. The outbox wakes us once more when it does.
+	pending = slices.DeleteFunc(pending, func(r store.OutboxRecord) bool { return r.Number >= committed })
+	if len(pending) == 0 {
+		return 0, nil
 	}
 	messages := make([]sarama.ProducerMessage, len(pending))
 	for i, p := range pending {
@@ -111,28 +119,16 @@ func (r *rulesRole) sentAlerts(ctx context.Context, partition int32) (next uint6
 	if err != nil {
 		return 0, fmt.Errorf("finding the last alerts: %w: %w", ErrLogUnavailable, err)
 	}
-	if end <= oldest {
-		return 0, nil
-	}
-	messages, err := r.consumer.ConsumePartition(topic, partition, max(oldest, end-2*outboxBatch))
-	if err != nil {
-		return 0, fmt.Errorf("reading the last alerts: %w: %w", ErrLogUnavailable, err)
-	}
-	defer func() { _ = messages.Close() }() // read errors have been seen; it has nothing else to say
 	there := make(map[uint64]bool, 2*outboxBatch)
 	var last uint64
-	for next := oldest; next < end; {
-		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case err := <-messages.Errors():
-			return 0, fmt.Errorf("reading the last alerts: %w: %w", ErrLogUnavailable, err)
-		case m := <-messages.Messages():
-			next = m.Offset + 1
-			if n, ok := alertNumber(m); ok {
-				there[n], last = true, n
-			}
+	err = readRange(ctx, r.consumer, topic, partition, max(oldest, end-2*outboxBatch), end, func(m *sarama.ConsumerMessage) error {
+		if n, ok := alertNumber(m); ok {
+			there[n], last = true, n
 		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
 	if len(there) == 0 {
 		return 0, nil

@@ -50,6 +50,8 @@ type Processor struct {
 	topics  Topics
 	log     *slog.Logger
 	metrics *metricSet
+	client  sarama.Client
+	readers []sarama.Consumer
 	rules   *rulesRole
 	rekey   *producer
 
@@ -93,6 +95,13 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 			err = errors.Join(err, p.Close())
 		}
 	}()
+	config, err := c.clientConfig("reader")
+	if err != nil {
+		return nil, err
+	}
+	if p.client, err = sarama.NewClient(c.Brokers, config); err != nil {
+		return nil, fmt.Errorf("starting the processors: %w: %w", ErrLogUnavailable, err)
+	}
 	if slices.Contains(c.Roles, RoleRules) {
 		if err := p.prepareRules(d, newMachine); err != nil {
 			return nil, err
@@ -108,15 +117,16 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 		}
 	}
 	if slices.Contains(c.Roles, RoleIntake) {
-		config, err := c.lingering("rekey")
+		in, err := p.prepareIntake(d)
 		if err != nil {
 			return nil, err
 		}
-		p.rekey = newProducer(c.Brokers, config)
-		in := &intake{config: c, topics: p.topics, decoder: d.Decoder, metrics: p.metrics, rekey: p.rekey, now: time.Now}
 		watch := sessionWatch{
 			started: func([]int32) { p.intakeReady.Store(true) },
 			ended:   func() { p.intakeReady.Store(false) },
+			claimed: func(ctx context.Context, partition int32, committed int64, _ func() int64) error {
+				return in.resume(ctx, partition, committed)
+			},
 		}
 		if err := p.supervise(running, RoleIntake, in.graph(), watch); err != nil {
 			return nil, err
@@ -128,10 +138,6 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 // prepareRules makes what the rules role needs beside goka.
 func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) error {
 	c := p.config
-	config, err := c.clientConfig("recovery")
-	if err != nil {
-		return err
-	}
 	alerts, err := c.clientConfig("alerts")
 	if err != nil {
 		return err
@@ -140,15 +146,14 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 	if err != nil {
 		return err
 	}
-	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
+	consumer, err := p.reader()
+	if err != nil {
+		return err
+	}
+	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
+		client: p.client, consumer: consumer, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
 		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control)}
 	p.rules = r
-	if r.client, err = sarama.NewClient(c.Brokers, config); err != nil {
-		return fmt.Errorf("starting the rules processor: %w: %w", ErrLogUnavailable, err)
-	}
-	if r.consumer, err = sarama.NewConsumerFromClient(r.client); err != nil {
-		return fmt.Errorf("starting the rules processor: %w: %w", ErrLogUnavailable, err)
-	}
 	for n := range int32(c.Partitions) {
 		part, err := d.Store.Partition(n)
 		if err != nil {
@@ -157,6 +162,32 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 		r.owners = append(r.owners, &owner{role: r, partition: n, store: part})
 	}
 	return nil
+}
+
+// prepareIntake makes what the intake role needs beside goka.
+func (p *Processor) prepareIntake(d Deps) (*intake, error) {
+	config, err := p.config.lingering("rekey")
+	if err != nil {
+		return nil, err
+	}
+	consumer, err := p.reader()
+	if err != nil {
+		return nil, err
+	}
+	p.rekey = newProducer(p.config.Brokers, config)
+	return &intake{config: p.config, topics: p.topics, decoder: d.Decoder, metrics: p.metrics, rekey: p.rekey, now: time.Now,
+		client: p.client, consumer: consumer, written: make([]atomic.Pointer[offsetSet], p.config.Partitions)}, nil
+}
+
+// reader makes a consumer of single partitions. Each role has its own, since one consumer reads a
+// partition once at a time.
+func (p *Processor) reader() (sarama.Consumer, error) {
+	consumer, err := sarama.NewConsumerFromClient(p.client)
+	if err != nil {
+		return nil, fmt.Errorf("starting the processors: %w: %w", ErrLogUnavailable, err)
+	}
+	p.readers = append(p.readers, consumer)
+	return consumer, nil
 }
 
 // supervise runs one role until the processor is closed.
@@ -234,12 +265,12 @@ func (p *Processor) Close() error {
 		if r := p.rules; r != nil {
 			r.alerts.close()
 			r.control.close()
-			if r.consumer != nil {
-				faults = append(faults, r.consumer.Close())
-			}
-			if r.client != nil {
-				faults = append(faults, r.client.Close())
-			}
+		}
+		for _, r := range p.readers {
+			faults = append(faults, r.Close())
+		}
+		if p.client != nil {
+			faults = append(faults, p.client.Close())
 		}
 		p.metrics.close()
 		if err := errors.Join(faults...); err != nil {

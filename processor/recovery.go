@@ -46,32 +46,23 @@ func (o *owner) replay(ctx context.Context) error {
 	case from == end:
 		return nil
 	}
-	messages, err := o.role.consumer.ConsumePartition(topic, o.partition, from)
-	if err != nil {
-		return fmt.Errorf("reading the facts log: %w: %w", ErrLogUnavailable, err)
-	}
-	defer func() { _ = messages.Close() }() // read errors have been seen; it has nothing else to say
 	started, reported := time.Now(), time.Now()
-	for next := from; next < end; {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case err := <-messages.Errors():
-			return fmt.Errorf("reading the facts log: %w: %w", ErrLogUnavailable, err)
-		case m := <-messages.Messages():
-			rec, _ := o.decode(m.Value, string(m.Key))
-			if err := o.machine.Apply(rec, m.Offset, nil); err != nil {
-				return fmt.Errorf("replaying record %d: %w", m.Offset, err)
-			}
-			o.letters = o.letters[:0] // written when the record was first applied
-			o.role.metrics.replayed.Inc()
-			next = m.Offset + 1
-			if now := time.Now(); now.Sub(reported) > progressEvery {
-				reported = now
-				o.role.log.Info("replaying the facts log", "partition", o.partition, "at", next, "end", end,
-					"perSecond", int(float64(next-from)/now.Sub(started).Seconds()))
-			}
+	err = readRange(ctx, o.role.consumer, topic, o.partition, from, end, func(m *sarama.ConsumerMessage) error {
+		rec, _ := o.decode(m.Value, string(m.Key))
+		if err := o.machine.Apply(rec, m.Offset, nil); err != nil {
+			return fmt.Errorf("replaying record %d: %w", m.Offset, err)
 		}
+		o.letters = o.letters[:0] // written when the record was first applied
+		o.role.metrics.replayed.Inc()
+		if now := time.Now(); now.Sub(reported) > progressEvery {
+			reported = now
+			o.role.log.Info("replaying the facts log", "partition", o.partition, "at", m.Offset, "end", end,
+				"perSecond", int(float64(m.Offset-from)/now.Sub(started).Seconds()))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	o.role.log.Info("replayed the facts log", "partition", o.partition, "records", end-from, "took", time.Since(started))
 	return nil

@@ -106,6 +106,9 @@ func (r *rulesRole) watch() sessionWatch {
 				o.ready.Store(false)
 			}
 		},
-		claimed: func(p int32, highWater func() int64) { r.owners[p].claimed(highWater) },
+		claimed: func(_ context.Context, p int32, _ int64, highWater func() int64) error {
+			r.owners[p].claimed(highWater)
+			return nil
+		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 )
 
 func TestTopicsAreCreatedToKeepTheirRecords(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	c.AlertsRetention = 48 * time.Hour
 	topics := withTopics(t, c)
@@ -44,6 +45,7 @@ func TestTopicsAreCreatedToKeepTheirRecords(t *testing.T) {
 }
 
 func TestATopicThatWouldLoseDataIsRefused(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	config, err := c.clientConfig("test")
 	require.NoError(t, err)

@@ -16,6 +16,7 @@ import (
 )
 
 func TestAWriteAnswersWhereEachEventIs(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	topics := withTopics(t, c)
 	w := newTestWriter(t, c)
@@ -63,6 +64,7 @@ func TestAWriteAnswersWhereEachEventIs(t *testing.T) {
 }
 
 func TestManyWritersKeepTheOrderOfEachPatient(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	topics := withTopics(t, c)
 	w := newTestWriter(t, c)
@@ -85,6 +87,7 @@ func TestManyWritersKeepTheOrderOfEachPatient(t *testing.T) {
 }
 
 func TestAnEventThatNeverFitsIsRefusedAndTheNextIsTaken(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	withTopics(t, c)
 	w := newTestWriter(t, c)
@@ -95,6 +98,7 @@ func TestAnEventThatNeverFitsIsRefusedAndTheNextIsTaken(t *testing.T) {
 }
 
 func TestAWriterGoesOnWhenTheLogIsBack(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b, err := broker.Start(dir, broker.Options{NoSync: true})
 	require.NoError(t, err)
@@ -145,6 +149,7 @@ func TestAWriteEndsWithItsContext(t *testing.T) {
 }
 
 func TestAClosedWriterRefuses(t *testing.T) {
+	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	withTopics(t, c)
 	w, err := NewWriter(c)

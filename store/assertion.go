@@ -20,7 +20,8 @@ var errEnded = errors.New("store: the batch was committed or discarded")
 // the resource's old facts away and brings the new ones, whose sequence numbers are order, order+1, and
 // so on: order must be greater than every number given before. A retraction leaves the version held
 // behind, so that an older one that arrives late does not bring the facts back; so does an assertion
-// without facts about a resource that was never seen.
+// without facts about a resource that was never seen. An assertion without a resource replaces the unnamed
+// fact of its stream and time, and nothing is kept of it but the fact.
 //
 // The errors are ErrCorrupt, ErrCollision, ErrIncomplete and what Pebble says. After an error the batch
 // can only be discarded.
@@ -40,23 +41,27 @@ func (b *Batch) assert(pt *Patient, a *clinical.Assertion, order uint64) (*Patie
 	if !pt.Complete() {
 		return pt, nil, ErrIncomplete
 	}
-	ref := resourceRef{s.cur.ID, resourceHash(a.Resource)}
-	old, err := b.held(ref)
-	if err != nil {
-		return pt, nil, err
-	}
-	if old != nil && a.Version.Compare(old.version) != clinical.Newer {
-		return pt, nil, nil
-	}
 	ids, err := b.streamsOf(a.Facts)
 	if err != nil {
 		return pt, nil, err
 	}
 	next := &held{version: a.Version}
-	b.work.resources[ref] = next
 	var before []place
-	if old != nil {
-		before = old.facts
+	if a.Resource == "" {
+		before = unnamed(pt.History, ids, a.Facts)
+	} else {
+		ref := resourceRef{s.cur.ID, resourceHash(a.Resource)}
+		old, err := b.held(ref)
+		if err != nil {
+			return pt, nil, err
+		}
+		if old != nil && a.Version.Compare(old.version) != clinical.Newer {
+			return pt, nil, nil
+		}
+		if old != nil {
+			before = old.facts
+		}
+		b.work.resources[ref] = next
 	}
 	same, err := b.same(pt.History, before, ids, a.Facts)
 	if err != nil {
@@ -112,6 +117,22 @@ func (b *Batch) assert(pt *Patient, a *clinical.Assertion, order uint64) (*Patie
 	return s.cur, slices.Compact(changed), nil
 }
 
+// unnamed finds the fact that an assertion without a resource has stated before.
+func unnamed(h *pointer.History, ids []clinical.StreamID, facts []clinical.Fact) (before []place) {
+	for i := range facts {
+		if series := h.Get(ids[i]); series != nil {
+			series.At(facts[i].Time, func(e *pointer.Entry) bool {
+				at := place{ids[i], e.Fence()}
+				if e.Detail.Unnamed && !slices.Contains(before, at) {
+					before = append(before, at)
+				}
+				return true
+			})
+		}
+	}
+	return before
+}
+
 // lost reports that a resource names a fact that is not there.
 func (b *Batch) lost() error { return corrupt(b.p.number, partResource, nil) }
 
@@ -122,7 +143,7 @@ func (b *Batch) held(ref resourceRef) (*held, error) {
 		return h, nil
 	}
 	w.key = appendResourceKey(w.key[:0], b.p.number, ref.patient, ref.hash)
-	value, err := b.p.store.get(w.key, w.value[:0])
+	value, err := b.p.store.find(w.key, w.value[:0])
 	if err != nil {
 		return nil, fault("read", b.p.number, partResource, err)
 	}
@@ -190,7 +211,7 @@ func sameDetail(x, y *clinical.Detail) bool {
 	if y == nil {
 		y = &noDetail
 	}
-	return x == y || x.Type == y.Type && x.Comparator == y.Comparator && x.Precision == y.Precision &&
+	return x == y || x.Type == y.Type && x.Comparator == y.Comparator && x.Precision == y.Precision && x.Unnamed == y.Unnamed &&
 		x.Unit == y.Unit && x.Text == y.Text && slices.Equal(x.Codes, y.Codes) &&
 		slices.EqualFunc(x.Attributes, y.Attributes, func(x, y clinical.Attribute) bool {
 			return x.Name == y.Name && x.Numeric == y.Numeric && x.Number == y.Number && slices.Equal(x.Codes, y.Codes)

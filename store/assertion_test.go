@@ -88,6 +88,19 @@ func TestAssertions(t *testing.T) {
 			steps: []step{
 				{states(obs, version(3)), nil},
 				{states(obs, version(2), at(creatinine, 5, 1.1)), nil}}},
+		"an unnamed fact replaces the unnamed fact of its stream and time": {
+			steps: []step{
+				{states("", version(0), monitored(creatinine, 5, 1)), []clinical.StreamID{c}},
+				{states("", version(0), monitored(creatinine, 6, 2)), []clinical.StreamID{c}},
+				{states("", version(0), monitored(creatinine, 5, 1)), nil},
+				{states("", version(0), monitored(creatinine, 5, 3)), []clinical.StreamID{c}}},
+			creatinine: []float64{3, 2}},
+		"an unnamed fact leaves a resource's fact of its stream and time alone": {
+			steps: []step{
+				{states(obs, version(1), at(creatinine, 5, 1)), []clinical.StreamID{c}},
+				{states("", version(0), monitored(creatinine, 5, 2)), []clinical.StreamID{c}},
+				{states(obs, version(2)), []clinical.StreamID{c}}},
+			creatinine: []float64{2}},
 		"resources do not touch each other's facts": {
 			steps: []step{
 				{states("Observation/1", version(1), at(creatinine, 5, 1)), []clinical.StreamID{c}},

@@ -8,7 +8,7 @@ import (
 )
 
 // cache keeps decoded patients, within a budget of bytes for all of its shards together. Each shard
-// evicts by CLOCK: a patient that was used since the hand passed it last stays for another round.
+// evicts by CLOCK: a patient that was used again since the hand passed it last stays for another round.
 //
 // A cold reader reads Pebble while the writer may commit, and must not put back what the commit made
 // old, not even after the commit's own snapshot has been evicted again. So each shard counts the commits
@@ -46,7 +46,7 @@ type slot struct {
 	used    atomic.Bool
 }
 
-// shards is a power of two; more than there are cores, so that readers seldom meet.
+// cacheShards is a power of two; more than there are cores, so that readers seldom meet.
 const cacheShards = 64
 
 func newCache(limit int64) *cache {
@@ -140,10 +140,11 @@ func (c *cache) set(s *shard, k cacheKey, pt *Patient) {
 		s.byKey[k] = e
 		s.clock = append(s.clock, e)
 		c.count.Add(1)
+	} else {
+		e.used.Store(true)
 	}
 	c.bytes.Add(size - e.size)
 	e.patient, e.size = pt, size
-	e.used.Store(true)
 }
 
 // remove is called with the shard locked.
@@ -158,24 +159,23 @@ func (c *cache) remove(s *shard, e *slot) {
 	c.count.Add(-1)
 }
 
-// trim evicts from one shard after another until the budget holds.
+// trim evicts from one shard after another until the budget holds. After one round without finding an
+// unused patient all are unused, so the second finds one.
 func (c *cache) trim() {
-	for empty := 0; c.bytes.Load() > c.limit && empty < cacheShards; {
+	for vain := 0; c.bytes.Load() > c.limit && vain < 2*cacheShards; vain++ {
 		s := &c.shards[c.hand.Add(1)&(cacheShards-1)]
 		s.mu.Lock()
 		if c.evict(s) {
-			empty = 0
-		} else {
-			empty++
+			vain = 0
 		}
 		s.mu.Unlock()
 	}
 }
 
-// evict takes out one patient; false when there is none. It is called with the shard locked.
+// evict takes out the first patient from the hand on that was not used since the hand passed it last;
+// false when there is none. It is called with the shard locked.
 func (c *cache) evict(s *shard) bool {
-	for len(s.clock) > 0 {
-		s.hand++
+	for range len(s.clock) {
 		if s.hand >= len(s.clock) {
 			s.hand = 0
 		}
@@ -183,6 +183,7 @@ func (c *cache) evict(s *shard) bool {
 			c.remove(s, e)
 			return true
 		}
+		s.hand++
 	}
 	return false
 }

@@ -117,7 +117,7 @@ func TestReadersSeeOnePositionWhileAWriterCommits(t *testing.T) {
 			}
 		})
 	}
-	apply(t, p, "0") // offset 0, so that 0 can mean nothing published
+	apply(t, p, "somebody else") // offset 0, so that 0 can mean nothing published
 	for i := 1; i <= records; i++ {
 		n := i * 3 % patients
 		apply(t, p, fmt.Sprint(n),

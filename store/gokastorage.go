@@ -125,15 +125,20 @@ func (b *Batch) stageTable() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, row := range t.pending {
-		if s := w.patients[id]; s != nil && s.cur.Row != nil {
+		s, err := b.staged(id)
+		if err != nil {
+			b.fail(err)
+			return
+		}
+		if s.cur.Row != nil {
 			if w.value = s.cur.Row.AppendTo(w.value[:0]); bytes.Equal(row, w.value) {
 				delete(t.pending, id)
 				continue
 			}
-			if s.cur.Known {
-				b.fail(fmt.Errorf("%w: partition %d", ErrRow, b.p.number))
-				return
-			}
+		}
+		if s.cur.Known {
+			b.fail(fmt.Errorf("%w: partition %d", ErrRow, b.p.number))
+			return
 		}
 		w.key = appendPatientKey(w.key[:0], b.p.number, id, partRow)
 		if row == nil {
@@ -154,8 +159,8 @@ func (b *Batch) stageTable() {
 // store holds one group table, so the topic's name is not looked at. prepare is called by Storage.Open,
 // before goka reads its changelog; nil does nothing.
 //
-// A row that is set while the partition's batch is open becomes a part of that batch. A row set at any
-// other time comes from the changelog: it is written for a patient of whom this store holds no facts, and
+// A row that is set while the partition's batch is open becomes a part of that batch; it must be the row
+// that the batch puts, or leaves as it is (ErrRow). A row set at any other time comes from the changelog: it is written for a patient of whom this store holds no facts, and
 // is not for one of whom it does, since that row was computed from the log here and the changelog can only
 // have the same one or, after a crash, an older one.
 func (s *Store) GokaStorage(prepare func(*Partition) error) storage.Builder {

@@ -141,14 +141,14 @@ func checkSnapshot(t *testing.T, st storage.Storage) {
 }
 
 func checkRange(t *testing.T, st storage.Storage) {
-	fill(t, st, "a", "aa", "ab", "b", "c", "d")
+	fill(t, st, "a", "aa", "ab", "b", "c", "cc", "e")
 	for _, c := range []struct {
 		start, limit string
 		want         []string
 	}{
 		{"aa", "bb", []string{"aa", "ab", "b"}},
 		{"a0", "b0", []string{"aa", "ab", "b"}},
-		{"a", "", []string{"a", "aa", "ab"}}, // no limit: a prefix
+		{"c", "", []string{"c", "cc"}}, // no limit: a prefix
 		{"x", "z", nil},
 	} {
 		it, err := st.IteratorWithRange([]byte(c.start), []byte(c.limit))

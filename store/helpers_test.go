@@ -25,6 +25,9 @@ func open(t testing.TB, o Options) *Store {
 	s, err := Open("db", o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
+		if t.Failed() {
+			return // a batch may be open, which Close would wait for
+		}
 		if err := s.Close(); err != nil {
 			require.ErrorIs(t, err, ErrClosed)
 		}
@@ -50,6 +53,13 @@ var (
 func at(s clinical.Stream, minute int64, x float64) clinical.Fact {
 	t := clinical.Instant(minute * 60_000)
 	return clinical.Fact{Stream: s, Time: t, End: t, Number: x, Detail: milligrams}
+}
+
+// monitored is what a monitor states without a resource.
+func monitored(s clinical.Stream, minute int64, x float64) clinical.Fact {
+	f := at(s, minute, x)
+	f.Detail = &clinical.Detail{Type: clinical.Number, Unit: "mg/dL", Unnamed: true}
+	return f
 }
 
 func version(n int64) clinical.Version { return clinical.Version{Number: n} }

@@ -23,8 +23,11 @@ func TestOptionsReportEveryFault(t *testing.T) {
 	require.ErrorContains(t, err, "Memory")
 	require.ErrorContains(t, err, "CachePatients")
 	require.Error(t, Options{Memory: 8 << 20, CachePatients: 8 << 20}.Validate())
-	require.NoError(t, Options{Memory: MinMemory}.pebble(&metrics{}).Validate())
-	require.NoError(t, Options{Memory: 64 << 30}.pebble(&metrics{}).Validate())
+	for _, memory := range []int64{MinMemory, DefaultMemory, 64 << 30} {
+		o := Options{Memory: memory, FS: vfs.NewMem()}.pebble(&metrics{})
+		o.EnsureDefaults()
+		require.NoError(t, o.Validate(), "what Pebble says of %d bytes", memory)
+	}
 }
 
 func TestADatabaseOfAnotherFormatIsRefused(t *testing.T) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -109,6 +110,28 @@ func (s *Store) get(key, dst []byte) ([]byte, error) {
 		dst = []byte{}
 	}
 	return dst, closer.Close()
+}
+
+// find is get for keys that mostly are not there. Pebble's Get does not ask the filters of the lowest
+// level, which holds nearly all of the data; an iterator can be told to.
+func (s *Store) find(key, dst []byte) (value []byte, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := it.Close(); e != nil && err == nil {
+			value, err = nil, e
+		}
+	}()
+	if !it.SeekPrefixGE(key) || !bytes.Equal(it.Key(), key) {
+		return nil, it.Error()
+	}
+	found, err := it.ValueAndErr()
+	if err != nil {
+		return nil, err
+	}
+	return append(dst, found...), nil
 }
 
 // Partition opens partition n: 0 to 65534. It is the same *Partition each time. The state is the one of

@@ -47,6 +47,7 @@ const (
 	detailText       protowire.Number = 5
 	detailCodes      protowire.Number = 6
 	detailAttributes protowire.Number = 7
+	detailUnnamed    protowire.Number = 8
 
 	attributeName    protowire.Number = 1
 	attributeCodes   protowire.Number = 2
@@ -126,7 +127,7 @@ func (d *Detail) AppendTo(b []byte) []byte {
 		b = appendDouble(b, attributeNumber, a.Number)
 		b = appendBool(b, attributeNumeric, a.Numeric)
 	}
-	return b
+	return appendBool(b, detailUnnamed, d.Unnamed)
 }
 
 func (s *Stream) appendTo(b []byte) []byte {
@@ -443,6 +444,8 @@ func (d *Detail) read(in reader) bool {
 			if !d.Attributes[len(d.Attributes)-1].read(in.message()) {
 				return false
 			}
+		case in.is(detailUnnamed, protowire.VarintType):
+			d.Unnamed = in.value != 0
 		}
 	}
 	return !in.bad

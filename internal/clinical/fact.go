@@ -128,6 +128,7 @@ type Detail struct {
 	Type       ValueType
 	Comparator Comparator
 	Precision  Precision
+	Unnamed    bool        // stated by an assertion without a resource: stream and time are all that identifies it
 	Unit       string      // as sent (a UCUM code wherever the sender gave one), "" when none
 	Text       string      // Type Text
 	Codes      []Code      // Type Coded: every coding of the value

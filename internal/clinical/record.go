@@ -36,6 +36,9 @@ func (v Version) Compare(held Version) Order {
 
 // Assertion says: Resource, in this version, now states exactly these facts. It replaces whatever the
 // resource stated before; no facts retracts it (deleted, entered in error, cancelled).
+//
+// A monitor's observation has no resource of its own: Resource is empty, it states one fact, whose Detail
+// is Unnamed, and it replaces the Unnamed fact of the same stream and time.
 type Assertion struct {
 	Resource string // "Observation/123"
 	Version  Version

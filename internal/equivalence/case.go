@@ -116,6 +116,9 @@ func withoutFact(c *Case, i int) *Case {
 	for r := range c.Records {
 		for a := range c.Records[r].Assertions {
 			facts := c.Records[r].Assertions[a].Facts
+			if c.Records[r].Assertions[a].Resource == "" {
+				facts = nil // such an assertion is its fact
+			}
 			if i >= len(facts) {
 				i -= len(facts)
 				continue

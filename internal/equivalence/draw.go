@@ -127,6 +127,13 @@ func (d drawer) assertion(clock clinical.Instant) clinical.Assertion {
 	if d.IntN(10) == 0 {
 		return a
 	}
+	if d.IntN(4) == 0 { // a monitor's observation
+		f := d.fact(clock)
+		detail := *f.Detail
+		detail.Unnamed = true
+		f.Detail = &detail
+		return clinical.Assertion{Facts: []clinical.Fact{f}}
+	}
 	for range 1 + d.IntN(10)/8 {
 		a.Facts = append(a.Facts, d.fact(clock))
 	}

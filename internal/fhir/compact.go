@@ -2,12 +2,8 @@ package fhir
 
 import (
 	"bytes"
-	"encoding/hex"
-	"strconv"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
@@ -28,7 +24,9 @@ func (d *Decoder) Compact(line []byte) (patient string, a clinical.Assertion, er
 	if f != nil {
 		return patient, clinical.Assertion{}, ErrorList{f}
 	}
-	a.Resource = c.resource()
+	if len(c.id) > 0 {
+		a.Resource = observationPrefix + string(c.id)
+	}
 	a.Facts = []clinical.Fact{{Stream: statement.stream, Time: c.at, End: c.at, Number: c.number, Detail: statement.detail}}
 	return patient, a, nil
 }
@@ -45,29 +43,6 @@ type compactLine struct {
 }
 
 const observationPrefix = "Observation/"
-
-// resource is what the observation is known by: its id, else 128 bits over patient, code and time.
-func (c *compactLine) resource() string {
-	var space [128]byte
-	b := append(space[:0], observationPrefix...)
-	if len(c.id) > 0 {
-		return string(append(b, c.id...))
-	}
-	var text [256]byte
-	key := append(text[:0], c.patient...)
-	key = append(append(key, 0), c.code...)
-	key = strconv.AppendInt(append(key, 0), int64(c.at), 10)
-	var sum [16]byte
-	put64(sum[:8], xxhash.Sum64(key))
-	put64(sum[8:], xxhash.Sum64(append(key, 1)))
-	return string(hex.AppendEncode(b, sum[:]))
-}
-
-func put64(b []byte, v uint64) {
-	for i := range 8 {
-		b[i] = byte(v >> (56 - 8*i))
-	}
-}
 
 // statement is what compact facts of one code and unit have in common.
 type statement struct {
@@ -90,7 +65,7 @@ func (d *Decoder) statement(c *compactLine) (statement, *Fault) {
 		return d.newStatement(c)
 	}
 	var space [160]byte
-	key := append(space[:0], byte(c.kind), byte(c.precision))
+	key := append(space[:0], byte(c.kind), byte(c.precision), byte(min(len(c.id), 1)))
 	key = append(append(append(key, c.unit...), 0), c.code...)
 	d.compact.mu.RLock()
 	s, ok := d.compact.statements[string(key)]
@@ -124,7 +99,7 @@ func (d *Decoder) newStatement(c *compactLine) (statement, *Fault) {
 	}
 	return statement{
 		stream: clinical.NewStream(clinical.KindObservation, clinical.NewCode(system, code)),
-		detail: &clinical.Detail{Type: c.kind, Precision: c.precision, Unit: unit, Text: string(c.text),
+		detail: &clinical.Detail{Type: c.kind, Precision: c.precision, Unnamed: len(c.id) == 0, Unit: unit, Text: string(c.text),
 			Attributes: []clinical.Attribute{{Name: clinical.AttrStatus, Codes: []clinical.Code{"final"}}}},
 	}, nil
 }

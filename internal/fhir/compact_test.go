@@ -35,19 +35,14 @@ func TestACompactObservationIsAFact(t *testing.T) {
 	}
 }
 
-func TestACompactObservationWithoutIdIsKnownByPatientCodeAndTime(t *testing.T) {
+func TestACompactObservationWithoutIdIsKnownByCodeAndTimeAlone(t *testing.T) {
 	d := New(Options{})
-	resource := func(patient, code, time, value string) string {
-		_, a, err := d.Compact([]byte(`{"patient":"` + patient + `","code":"` + code + `","time":` + time + `,"value":` + value + `}`))
+	for id, unnamed := range map[string]bool{``: true, `,"id":"a7"`: false} {
+		_, a, err := d.Compact([]byte(`{"patient":"1","code":"hr","time":1767225600000,"value":80` + id + `}`))
 		require.NoError(t, err)
-		require.Len(t, a.Resource, len("Observation/")+32)
-		return a.Resource
+		require.Equal(t, unnamed, a.Resource == "")
+		require.Equal(t, unnamed, a.Facts[0].Detail.Unnamed)
 	}
-	first := resource("1", "hr", `1767225600000`, "80")
-	require.Equal(t, first, resource("1", "hr", `"2026-01-01T00:00:00Z"`, "81"), "the same instant, corrected")
-	require.NotEqual(t, first, resource("2", "hr", `1767225600000`, "80"))
-	require.NotEqual(t, first, resource("1", "rr", `1767225600000`, "80"))
-	require.NotEqual(t, first, resource("1", "hr", `1767225600001`, "80"))
 }
 
 func TestCompactFaults(t *testing.T) {

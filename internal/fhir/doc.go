@@ -54,7 +54,7 @@
 //	{"patient":"1","code":"loinc|8867-4","time":"2026-03-01T10:00:00Z","value":80,"unit":"/min","id":"a7"}
 //
 // time is a FHIR dateTime or a number of milliseconds since 1970; value is a number, a string, true or
-// false; unit and id may be left out. Without an id the observation is known by a hash of patient,
-// code and time, so that the same one sent twice is one fact and a correction replaces it. It has the
-// status final. Unknown members are ignored; of a repeated one the last counts.
+// false; unit and id may be left out. Without an id the observation is known by patient, code
+// and time alone, so that the same one sent twice is one fact and a correction replaces it; it cannot be
+// deleted by name. It has the status final. Unknown members are ignored; of a repeated one the last counts.
 package fhir

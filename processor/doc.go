@@ -1,0 +1,22 @@
+// Package processor moves clinical data from the log to the state, through Kafka and goka.
+//
+//	Writer ─▶ events ─▶ intake ─▶ facts ─▶ rules (Machine) ─▶ store
+//	                      │                  │         └─▶ outbox ─▶ alerts
+//	                      └─▶ dead-letter ◀──┘
+//
+// Read it in this order: topics.go, where every name stands; partition.go, which decides where a patient
+// is; writer.go and producer.go, the way in; intake.go, events to facts; rules.go and owner.go, which give
+// a Machine (machine.go) each record of its partition's log; processor.go, which puts it together.
+//
+// # What is promised
+//
+// Every event whose write was acknowledged is processed, whatever is killed and whenever. Every events
+// record gives exactly one facts record, in the same partition; one written before a crash is not written
+// again after it (resume.go). A facts record changes the state once. Every alert is sent at least once, in
+// order, under an id by which repeats can be told.
+//
+// Three things keep the promise. Offsets are committed only as a contiguous prefix of what is done
+// (commit.go). The store's position, written with the state, says what was applied, and a partition is
+// brought to the end of its log before it is processed (recovery.go). Whatever fails is started again from
+// there (supervisor.go); bad data never makes anything fail, it goes to dead-letter.
+package processor
