@@ -152,18 +152,3 @@ func (f *facts) latest(lower, upper clinical.Instant, valued bool) (best fact, o
 	}
 	return best, ok
 }
-
-// earliest is the first accepted fact with lower <= time <= upper (that has a value, if valued).
-func (f *facts) earliest(lower, upper clinical.Instant, valued bool) (fact, bool) {
-	var w walk
-	w.from(f, lower, false)
-	next := w.next
-	if valued {
-		next = w.nextValued
-	}
-	got, ok := next()
-	if !ok || got.entry.Time > upper {
-		return fact{}, false
-	}
-	return got, true
-}

@@ -161,7 +161,6 @@ func TestALostStoreSendsNoAlertAgain(t *testing.T) {
 	require.Equal(t, before, after[:19])
 	require.Len(t, after, 21)
 	require.NoError(t, p.Close())
-	dumpDup(t, c, 21)
 	ids := map[string]bool{}
 	for _, tr := range after {
 		require.False(t, ids[tr.ID], "sent twice: %s", tr.ID)
@@ -206,7 +205,6 @@ func TestWhatAKilledProcessLeavesBehindIsGoneOnFrom(t *testing.T) {
 	for _, tr := range transitions(t, c2, 200) {
 		kinds[tr.ID] = tr.Kind
 	}
-	dumpDup(t, c2, 200)
 	require.Len(t, kinds, 200, "each transition is there")
 	require.NoError(t, p.Close())
 }

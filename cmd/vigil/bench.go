@@ -52,7 +52,7 @@ times reads. No figure is printed unless every answer was right.`,
 	f.IntVar(&o.patients, "patients", 10_000, "patients of the ward")
 	f.IntVar(&o.facts, "facts", 100, "observations of each")
 	f.Int64Var(&o.seed, "seed", 1, "of the workload's random numbers")
-	f.IntVar(&o.perRequest, "per-request", 50_000, "observations that arrive together; those of one patient become one record")
+	f.IntVar(&o.perRequest, "per-request", 100_000, "observations that arrive together; those of one patient become one record")
 	f.IntVar(&o.reads, "reads", 200_000, "hot reads to time")
 	f.IntVar(&o.httpReads, "http-reads", 5_000, "reads over HTTP to time")
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -121,9 +122,17 @@ type engine struct {
 	simulated bool
 }
 
+// gcPercent lets the heap grow to three times what is live before it is collected. What lives long is
+// small beside Pebble's own memory, and a stream makes much that lives shortly: intake is a tenth faster
+// than at Go's 100. GOGC in the environment wins.
+const gcPercent = 200
+
 // startEngine opens everything under the data directory and starts the roles. On an error nothing is left
 // running.
 func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *engine, err error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	zone, err := time.LoadLocation(c.Zone)
 	if err != nil {
 		return nil, fmt.Errorf("zone: %w", err)
