@@ -26,22 +26,14 @@ type outboxSender struct {
 	log       *slog.Logger
 	sent      func(n int)
 	have      func(ctx context.Context, partition int32) (next uint64, err error) // what the topic has
+	skipped   bool                                                                // have was asked, once
 }
 
 // run sends until ctx ends.
 func (s *outboxSender) run(ctx context.Context) {
 	delay := newBackoff(100*time.Millisecond, 5*time.Second)
-	skipped := false
 	for {
-		var err error
-		if !skipped {
-			err = s.skipSent(ctx)
-			skipped = err == nil
-		}
-		sent := 0
-		if err == nil {
-			sent, err = s.sendSome(ctx)
-		}
+		sent, err := s.step(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -61,6 +53,34 @@ func (s *outboxSender) run(ctx context.Context) {
 		case <-s.store.OutboxC():
 		}
 	}
+}
+
+// drainTime bounds how long giving a partition up waits for its last alerts. What is not sent by then stays
+// in the outbox for the next owner.
+const drainTime = 2 * time.Second
+
+// drain sends what the last records brought about, after run has ended: an orderly stop leaves nothing
+// behind. A next owner that sends the same at the same time sends it in the same order.
+func (s *outboxSender) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	for sent := 1; sent > 0; {
+		var err error
+		if sent, err = s.step(ctx); err != nil {
+			s.log.Warn("alerts are left in the outbox until the partition is opened again", "partition", s.partition, "error", err)
+		}
+	}
+}
+
+// step sends some of what is pending, after what an earlier owner sent has been taken out.
+func (s *outboxSender) step(ctx context.Context) (sent int, err error) {
+	if !s.skipped {
+		if err := s.skipSent(ctx); err != nil {
+			return 0, err
+		}
+		s.skipped = true
+	}
+	return s.sendSome(ctx)
 }
 
 // skipSent takes out what the alerts topic already has. The numbers of an outbox follow from the log, so

@@ -28,6 +28,7 @@ type owner struct {
 	store     *store.Partition
 
 	machine applier
+	sender  *outboxSender
 	letters []unconvertible // of the record that is being applied
 	stop    context.CancelFunc
 	joined  sync.WaitGroup
@@ -54,8 +55,9 @@ func (o *owner) open(ctx context.Context) error {
 		return fmt.Errorf("opening partition %d: %w", o.partition, err)
 	}
 	ctx, o.stop = context.WithCancel(ctx)
-	sender := &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
+	o.sender = &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
 		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
+	sender := o.sender
 	o.joined.Go(func() { sender.run(ctx) })
 	if o.role.config.wall() {
 		o.joined.Go(func() { o.tick(ctx) })
@@ -63,7 +65,7 @@ func (o *owner) open(ctx context.Context) error {
 	return nil
 }
 
-// close gives the partition up and joins what ran beside it.
+// close gives the partition up, joins what ran beside it, and sends the last alerts.
 func (o *owner) close() {
 	o.ready.Store(false)
 	if o.stop != nil {
@@ -71,6 +73,10 @@ func (o *owner) close() {
 		o.stop = nil
 	}
 	o.joined.Wait()
+	if o.sender != nil {
+		o.sender.drain()
+		o.sender = nil
+	}
 	o.highWater.Store(nil)
 	o.role.metrics.lag.set(o.partition, nil)
 }
