@@ -1,0 +1,129 @@
+// Package layout holds the shape of the tree: which package may use which, and what the pure ones may not
+// touch.
+package layout
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/vigil-cds/vigil/"
+	root   = "../.."
+)
+
+// arrows lists what each package may use of this module. A package that is not here may use none.
+var arrows = map[string][]string{
+	"internal/clinical":    {},
+	"internal/ucum":        {},
+	"internal/ucum/gen":    {},
+	"internal/broker":      {},
+	"internal/web":         {},
+	"internal/ward":        {},
+	"internal/endtoend":    {},
+	"config":               {},
+	"internal/fhir":        {"internal/clinical"},
+	"rules":                {"internal/clinical", "internal/ucum"},
+	"rules/packs":          {"internal/clinical"},
+	"pointer":              {"rules", "internal/clinical"},
+	"store":                {"pointer", "rules", "internal/clinical"},
+	"explain":              {"rules", "store", "internal/clinical", "internal/ucum"},
+	"processor":            {"rules", "pointer", "store", "internal/clinical", "internal/fhir", "internal/broker"},
+	"internal/api":         {"config", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/web"},
+	"internal/rulestest":   {"rules", "internal/clinical"},
+	"internal/equivalence": {"explain", "pointer", "processor", "rules", "store", "internal/clinical"},
+	"internal/bench":       {"processor", "store", "internal/clinical"},
+	"cmd/vigil": {"config", "explain", "pointer", "processor", "rules", "rules/packs", "store", "internal/api", "internal/bench",
+		"internal/broker", "internal/clinical", "internal/fhir", "internal/rulestest", "internal/ucum", "internal/ward"},
+}
+
+// impure is what the pure packages may not import.
+var impure = []string{"io/fs", "log", "log/slog", "net", "net/http", "os", "math/rand", "math/rand/v2",
+	"github.com/prometheus/client_golang/prometheus", "github.com/cockroachdb/pebble/v2", "github.com/lovoo/goka", "github.com/IBM/sarama"}
+
+// pure packages read no clock and do no I/O.
+var pure = []string{"rules", "pointer", "internal/clinical", "internal/ucum"}
+
+// sources calls f with each parsed file that is no test, and the folder it lies in.
+func sources(t *testing.T, f func(folder string, file *ast.File, set *token.FileSet)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		f(filepath.ToSlash(folder), file, set)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	seen := map[string]bool{}
+	sources(t, func(folder string, file *ast.File, _ *token.FileSet) {
+		seen[folder] = true
+		allowed, known := arrows[folder]
+		if !known {
+			t.Errorf("package %s is not in the picture of the layout", folder)
+		}
+		for _, i := range file.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if used, ours := strings.CutPrefix(path, module); ours && !slices.Contains(allowed, used) {
+				t.Errorf("package %s uses %s, which the layout does not allow", folder, used)
+			}
+		}
+	})
+	for folder := range arrows {
+		if !seen[folder] {
+			t.Errorf("the layout names %s, which is not there", folder)
+		}
+	}
+}
+
+func TestPurePackagesReadNoClockAndDoNoIO(t *testing.T) {
+	sources(t, func(folder string, file *ast.File, set *token.FileSet) {
+		if !slices.Contains(pure, folder) {
+			return
+		}
+		for _, i := range file.Imports {
+			if path, _ := strconv.Unquote(i.Path.Value); slices.Contains(impure, path) {
+				t.Errorf("%s: a pure package imports %s", set.Position(i.Pos()), path)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "After", "Sleep", "NewTimer", "NewTicker"}, s.Sel.Name) {
+					t.Errorf("%s: a pure package uses time.%s", set.Position(n.Pos()), s.Sel.Name)
+				}
+			}
+			return true
+		})
+	})
+}
