@@ -15,6 +15,8 @@ type Case struct {
 	Inputs  string            // the inputs of the pack, as YAML
 	Rules   []string          // conditions, one a rule
 	Records []clinical.Record // the facts log of one patient's partition, in order
+	Change  int               // another rule set becomes active after the first so many records; 0: never
+	Later   []string          // the conditions of that set, under the same names
 	Asks    []Ask
 }
 
@@ -27,10 +29,10 @@ type Ask struct {
 // patient is whom every case is about.
 const patient = "p1"
 
-// pack writes the rule pack.
-func (c *Case) pack() []byte {
+// pack writes a rule pack.
+func (c *Case) pack(conditions []string) []byte {
 	out := "pack: case\nzone: Europe/London\ninputs:\n" + c.Inputs + "rules:\n"
-	for i, when := range c.Rules {
+	for i, when := range conditions {
 		out += fmt.Sprintf("  - {id: r%02d, title: r, severity: info, source: drawn, when: %q}\n", i, when)
 	}
 	return []byte(out)
@@ -62,7 +64,7 @@ func LoadCase(path string) (*Case, error) {
 func Shrink(c *Case, fails func(*Case) bool) *Case {
 	for again := true; again; {
 		again = false
-		for _, smaller := range []func(*Case, int) *Case{withoutAsk, withoutRecord, withoutRule, withoutFact} {
+		for _, smaller := range []func(*Case, int) *Case{withoutChange, withoutAsk, withoutRecord, withoutRule, withoutFact} {
 			for i := 0; ; i++ {
 				next := smaller(c, i)
 				if next == nil {
@@ -76,6 +78,15 @@ func Shrink(c *Case, fails func(*Case) bool) *Case {
 		}
 	}
 	return c
+}
+
+func withoutChange(c *Case, i int) *Case {
+	if c.Change == 0 || i > 0 {
+		return nil
+	}
+	next := *c
+	next.Change, next.Later = 0, nil
+	return &next
 }
 
 func withoutAsk(c *Case, i int) *Case {
@@ -107,6 +118,9 @@ func withoutRecord(c *Case, i int) *Case {
 		if next.Asks[j].After > i {
 			next.Asks[j].After--
 		}
+	}
+	if next.Change > i+1 {
+		next.Change--
 	}
 	return &next
 }

@@ -40,11 +40,7 @@ func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
 func Draw(seed uint64) *Case {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
 	c := &Case{Seed: seed, Inputs: inputs}
-	for len(c.Rules) < 8 {
-		if when := d.condition(3); Compiles(when) { // some put two elapsed times into one atom
-			c.Rules = append(c.Rules, when)
-		}
-	}
+	c.Rules = d.conditions(8)
 	clock := start
 	for i := range 6 + d.IntN(24) {
 		clock += pick(d, 0, 0, 1, hour/2, hour, 5*hour, day, 3*day)
@@ -65,6 +61,10 @@ func Draw(seed uint64) *Case {
 		}
 		c.Records = append(c.Records, rec)
 	}
+	if d.IntN(3) == 0 {
+		c.Change, c.Later = 1+d.IntN(len(c.Records)), d.conditions(6)
+		copy(c.Later, c.Rules[:d.IntN(5)]) // some rules stay as they were
+	}
 	var seen []clinical.Instant
 	for i, rec := range c.Records {
 		for _, a := range rec.Assertions {
@@ -80,6 +80,17 @@ func Draw(seed uint64) *Case {
 		}
 	}
 	return c
+}
+
+// conditions draws what the language admits: some draws put two elapsed times into one atom.
+func (d drawer) conditions(n int) []string {
+	var out []string
+	for len(out) < n {
+		if when := d.condition(3); Compiles(when) {
+			out = append(out, when)
+		}
+	}
+	return out
 }
 
 // instant is now, a little or a lot later, in the past, or at a window's edge of some fact.

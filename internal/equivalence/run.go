@@ -28,8 +28,8 @@ type Bench struct {
 
 // Compiles reports whether a condition is one that the language admits over the drawn inputs.
 func Compiles(when string) bool {
-	c := Case{Inputs: inputs, Rules: []string{when}}
-	_, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: c.pack()}}, rules.CompileOptions{})
+	c := Case{Inputs: inputs}
+	_, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: c.pack([]string{when})}}, rules.CompileOptions{})
 	return err == nil
 }
 
@@ -41,15 +41,8 @@ func (b *Bench) Run(c *Case) error {
 	if err != nil {
 		return err
 	}
-	files := []clinical.File{{Name: "case.yaml", Data: c.pack()}}
-	set := rules.NewSet(files...)
 	sets := processor.NewRuleSets(rules.CompileOptions{}, nil)
-	plan, err := sets.Add(&clinical.Activation{Hash: set.Hash(), Files: files})
-	if err != nil {
-		return err
-	}
-	r := &run{bench: b, plan: plan, program: plan.Program, reference: explain.NewReference(plan.Program), part: part,
-		holds: make([]rules.Truth, len(plan.Program.Rules))}
+	r := &run{bench: b, sets: sets, part: part, clock: start, holds: map[string]rules.Truth{}}
 	r.machine, err = processor.NewMachine(number, part, sets, processor.Observer{
 		Transition: func(t *processor.Transition) {
 			r.staged = append(r.staged, describe(t.Rule, t.Kind, clinical.At(t.At)))
@@ -59,15 +52,18 @@ func (b *Bench) Run(c *Case) error {
 		return err
 	}
 	r.reader = store.NewReader(b.Store, store.ReaderOptions{Plan: sets.Plan, Partition: func(string) int32 { return number }})
-	first := clinical.Record{Recorded: start, EventOffset: -1, Activation: &clinical.Activation{Hash: set.Hash(), Files: files}}
-	if err := r.machine.Apply(&first, 0, nil); err != nil {
+	if err := r.activate(c.pack(c.Rules)); err != nil {
 		return err
 	}
-	r.clock = start
 	asks := c.Asks
 	for i := range c.Records {
-		if err := r.record(&c.Records[i], int64(i+1)); err != nil {
+		if err := r.record(&c.Records[i]); err != nil {
 			return err
+		}
+		if i+1 == c.Change {
+			if err := r.activate(c.pack(c.Later)); err != nil {
+				return err
+			}
 		}
 		for len(asks) > 0 && asks[0].After <= i+1 {
 			if asks[0].After == i+1 && r.known {
@@ -83,18 +79,69 @@ func (b *Bench) Run(c *Case) error {
 
 type run struct {
 	bench     *Bench
+	sets      *processor.RuleSets
 	plan      *pointer.Plan
 	program   *rules.Program
 	reference *explain.Reference
 	part      *store.Partition
 	machine   *processor.Machine
 	reader    *store.Reader
+	offset    int64
 
 	ledger explain.Ledger
 	clock  clinical.Instant
 	known  bool
-	holds  []rules.Truth // by the reference, at clock
-	staged []string      // the machine's transitions since the last record
+	holds  map[string]rules.Truth // by the reference, at clock
+	staged []string               // the machine's transitions since the last record
+}
+
+func (r *run) apply(rec *clinical.Record) error {
+	err := r.machine.Apply(rec, r.offset, func([]byte) error { return nil })
+	r.offset++
+	return err
+}
+
+// activate makes a pack the active rule set on both sides and compares what that fires and clears. The
+// patient is asked before it is moved to the new set and after.
+func (r *run) activate(pack []byte) error {
+	r.staged = r.staged[:0]
+	files := []clinical.File{{Name: "case.yaml", Data: pack}}
+	a := &clinical.Activation{Hash: rules.NewSet(files...).Hash(), Files: files}
+	var err error
+	if r.plan, err = r.sets.Add(a); err != nil {
+		return err
+	}
+	r.program, r.reference = r.plan.Program, explain.NewReference(r.plan.Program)
+	if err := r.apply(&clinical.Record{Recorded: r.clock, EventOffset: -1, Activation: a}); err != nil {
+		return err
+	}
+	if !r.known {
+		return nil
+	}
+	if err := r.ask(r.clock); err != nil {
+		return fmt.Errorf("before the patient is moved to the new rule set: %w", err)
+	}
+	if err := r.apply(&clinical.Record{Recorded: r.clock, EventOffset: -1, Tick: true}); err != nil {
+		return err
+	}
+	var want []string
+	h := r.ledger.History()
+	gone := r.holds
+	r.holds = map[string]rules.Truth{}
+	for id, was := range gone {
+		if rule, ok := r.program.Rule(id); ok {
+			r.holds[id] = was
+			want = r.change(want, id, r.reference.Truth(rule, h, r.clock), r.clock)
+		} else if was == rules.True {
+			want = append(want, describe(id, processor.Cleared, r.clock))
+		}
+	}
+	for _, rule := range r.program.Rules {
+		if _, both := gone[rule.ID]; !both {
+			want = r.change(want, rule.ID, r.reference.Truth(rule, h, r.clock), r.clock)
+		}
+	}
+	return r.compare(want, "the activation")
 }
 
 func describe(rule, kind string, at clinical.Instant) string {
@@ -103,9 +150,10 @@ func describe(rule, kind string, at clinical.Instant) string {
 
 // record applies one record to both sides and compares the transitions it brought about: first those of
 // time alone up to the record, each at its own instant, then those of the record.
-func (r *run) record(rec *clinical.Record, offset int64) error {
+func (r *run) record(rec *clinical.Record) error {
 	r.staged = r.staged[:0]
-	if err := r.machine.Apply(rec, offset, func([]byte) error { return nil }); err != nil {
+	offset := r.offset
+	if err := r.apply(rec); err != nil {
 		return err
 	}
 	clock := max(r.clock, rec.Recorded)
@@ -114,34 +162,38 @@ func (r *run) record(rec *clinical.Record, offset int64) error {
 	r.ledger.Apply(*rec, offset)
 	after := r.ledger.History()
 	var want []string
-	for i, rule := range r.program.Rules {
+	for _, rule := range r.program.Rules {
 		if r.known && clock > r.clock {
 			for _, change := range r.reference.Transitions(rule, before, r.clock, clock) {
-				want = r.change(want, i, change.Truth, change.At)
+				want = r.change(want, rule.ID, change.Truth, change.At)
 			}
 		}
 		if stated {
-			want = r.change(want, i, r.reference.Truth(rule, after, clock), clock)
+			want = r.change(want, rule.ID, r.reference.Truth(rule, after, clock), clock)
 		}
 	}
 	r.clock, r.known = clock, r.known || stated
+	return r.compare(want, fmt.Sprintf("record %d at %s", offset, rec.Recorded))
+}
+
+func (r *run) compare(want []string, what string) error {
 	slices.Sort(want)
 	slices.Sort(r.staged)
 	if !slices.Equal(want, r.staged) {
-		return fmt.Errorf("%w: record %d at %s staged transitions\n  %s\nwant\n  %s", ErrDiffers, offset, rec.Recorded,
+		return fmt.Errorf("%w: %s staged transitions\n  %s\nwant\n  %s", ErrDiffers, what,
 			strings.Join(r.staged, "\n  "), strings.Join(want, "\n  "))
 	}
 	return nil
 }
 
-func (r *run) change(want []string, rule int, truth rules.Truth, at clinical.Instant) []string {
+func (r *run) change(want []string, rule string, truth rules.Truth, at clinical.Instant) []string {
 	was := r.holds[rule]
 	r.holds[rule] = truth
 	switch {
 	case truth == rules.True && was != rules.True:
-		return append(want, describe(r.program.Rules[rule].ID, processor.Fired, at))
+		return append(want, describe(rule, processor.Fired, at))
 	case truth != rules.True && was == rules.True:
-		return append(want, describe(r.program.Rules[rule].ID, processor.Cleared, at))
+		return append(want, describe(rule, processor.Cleared, at))
 	}
 	return want
 }
