@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/processor"
 )
 
@@ -29,10 +30,13 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, media []string
 		return nil, refused
 	}
 	limit := int64(s.options.MaxBody)
-	tooLarge := refuse(http.StatusRequestEntityTooLarge, "too-large", "too-long",
-		fmt.Sprintf("the body is larger than %d bytes", limit), "send it in several parts, or raise limits.body")
+	tooLarge := func() *refusal {
+		s.observer.refused.WithLabelValues(string(fhir.TooLarge)).Inc()
+		return refuse(http.StatusRequestEntityTooLarge, "too-large", "too-long",
+			fmt.Sprintf("the body is larger than %d bytes", limit), "send it in several parts, or raise limits.body")
+	}
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, tooLarge()
 	}
 	var in io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
@@ -57,7 +61,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, media []string
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over), int64(body.Len()) > limit:
-		return nil, tooLarge
+		return nil, tooLarge()
 	case err != nil:
 		return nil, unreadable(err)
 	}

@@ -209,9 +209,6 @@ func TestWhatIsBadOverHTTPIsRefusedAndTheStreamGoesOn(t *testing.T) {
 		count(t.Run(f.name, func(t *testing.T) {
 			s, patient := shared.on(t), fmt.Sprintf("case-%d", i)
 			counted := func() float64 {
-				if f.status == http.StatusRequestEntityTooLarge { // refused unread
-					return s.metric("vigil_http_requests_total", `status="413"`)
-				}
 				return s.metric("vigil_http_refused_total", `reason="`+f.reason+`"`)
 			}
 			before := counted()
