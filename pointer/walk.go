@@ -45,7 +45,7 @@ type cursor struct {
 	chunk, next int // the entry after the place; chunk == len(Chunks) at the end
 }
 
-// after places a cursor behind every entry with time <= t (or, with before, in front of all with time >= t).
+// place puts a cursor behind every entry with time <= t, or with before in front of every one with time >= t.
 func place(s *Series, t clinical.Instant, before bool) cursor {
 	at := func(e *Entry) bool { return e.Time > t || before && e.Time == t }
 	// The last chunk whose first entry is not yet at the place may hold it; all later ones lie behind.
