@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -333,6 +334,22 @@ func TestALostStoreIsBuiltAgainFromTheLog(t *testing.T) {
 vigil_replayed_records_total 20
 `), "vigil_replayed_records_total"))
 	require.NoError(t, p.Close())
+}
+
+func TestOnlyALongReplayIsToldToTheOperator(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		records int64
+		took    time.Duration
+		want    slog.Level
+	}{
+		{1, time.Millisecond, slog.LevelDebug},
+		{9_999, 999 * time.Millisecond, slog.LevelDebug},
+		{10_000, time.Millisecond, slog.LevelInfo},
+		{1, time.Second, slog.LevelInfo},
+	} {
+		require.Equal(t, c.want, replayedLevel(c.records, c.took), "%d in %s", c.records, c.took)
+	}
 }
 
 func TestAStoreThatIsAheadOfTheLogIsNotUsed(t *testing.T) {

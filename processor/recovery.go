@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -21,6 +22,15 @@ var (
 
 // progressEvery is how often a long replay says how far it is.
 const progressEvery = 10 * time.Second
+
+// replayedLevel is the level at which the end of a replay is logged: a short one is part of every start,
+// and nothing to tell an operator.
+func replayedLevel(records int64, took time.Duration) slog.Level {
+	if records < 10_000 && took < time.Second {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
 
 // replay applies the facts from the store's position to the end of the log. With an intact disk that is
 // next to nothing; without one it is everything. The group table brings rows only, which would be of no
@@ -64,7 +74,8 @@ func (o *owner) replay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.role.log.Info("replayed the facts log", "partition", o.partition, "records", end-from, "took", time.Since(started))
+	took := time.Since(started)
+	o.role.log.Log(ctx, replayedLevel(end-from, took), "replayed the facts log", "partition", o.partition, "records", end-from, "took", took)
 	return nil
 }
 

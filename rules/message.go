@@ -10,12 +10,9 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// message reads a rule's text; without one the title is the message.
+// message reads a rule's text, which is empty for a rule that has only a title.
 func (c *compiler) message(p *pack, r *ruleSource, zone *time.Location) *Message {
-	if r.message == nil {
-		return &Message{Source: r.title, zone: zone, parts: []messagePart{{text: r.title, term: -1}}}
-	}
-	if (reader{&c.report}).word(r.message, "message") == "" {
+	if r.message == nil || (reader{&c.report}).word(r.message, "message") == "" {
 		return &Message{}
 	}
 	whole := r.message.text

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/store"
 )
 
@@ -26,7 +27,7 @@ func (a *app) alertsCommand() *cobra.Command {
 		Example: `  vigil alerts 123
   vigil alerts 123 --now 2026-03-01T10:00:00Z --all
   vigil alerts 123 --output json`,
-		Args: cobra.ExactArgs(1),
+		Args: one("PATIENT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := newClient(server, 0)
 			if err != nil {
@@ -104,9 +105,9 @@ func show(a *store.Answer) (shownAnswer, error) {
 }
 
 func (s *shownAnswer) print(w io.Writer) {
-	fmt.Fprintf(w, "patient %s at %s", s.Patient, s.Now.Format(time.RFC3339))
+	fmt.Fprintf(w, "patient %s at %s", s.Patient, clinical.At(s.Now))
 	if s.ValidUntil != nil {
-		fmt.Fprintf(w, ", the same until %s", s.ValidUntil.Format(time.RFC3339))
+		fmt.Fprintf(w, ", the same until %s", clinical.At(*s.ValidUntil))
 	}
 	fmt.Fprintln(w)
 	switch {
@@ -119,7 +120,7 @@ func (s *shownAnswer) print(w io.Writer) {
 	for _, alert := range s.Alerts {
 		fmt.Fprintf(w, "  %-8s %s: %s", strings.ToUpper(alert.Severity), alert.Rule, alert.Title)
 		if alert.Since != nil {
-			fmt.Fprintf(w, " (since %s)", alert.Since.Format(time.RFC3339))
+			fmt.Fprintf(w, " (since %s)", clinical.At(*alert.Since))
 		}
 		fmt.Fprintln(w)
 		if alert.Message != "" {

@@ -45,7 +45,7 @@ times reads. No figure is printed unless every answer was right.`,
 		Example: `  vigil bench
   vigil bench --patients 1000 --facts 1000 --output json
   vigil bench --per-request 1        # every observation a record of the log`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return a.bench(c.Context(), o) },
 	}
 	f := c.Flags()

@@ -57,14 +57,20 @@ func TestACommandUsedWronglyExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 		says string
 	}{
 		{[]string{"alrets"}, "alerts"},
-		{[]string{"alerts"}, "arg"},
+		{[]string{"alerts"}, "the argument PATIENT is missing: vigil alerts PATIENT"},
+		{[]string{"alerts", "1", "2"}, `vigil alerts takes one argument, PATIENT: leave "2" out`},
+		{[]string{"ingest"}, "the argument FILE is missing: vigil ingest FILE…"},
+		{[]string{"rules", "check"}, "the argument PATH is missing: vigil rules check PATH"},
+		{[]string{"rules", "list", "x", "y"}, `leave "y" out`},
+		{[]string{"rules", "chekc"}, `unknown command "chekc"`},
+		{[]string{"demo", "x"}, `vigil demo takes no argument: leave "x" out`},
 		{[]string{"alerts", "1", "--nwo", "x"}, "unknown flag"},
 		{[]string{"alerts", "1", "--server", "somewhere"}, "http://127.0.0.1:8080"},
 		{[]string{"version", "--output", "xml"}, "text or json"},
 		{[]string{"eval", "x.json"}, "--rules"},
 		{[]string{"eval", "--rules", "x", "--now", "noon", "x.json"}, "2026-03-01T10:00:00Z"},
 		{[]string{"eval", "--rules", "x", "--zone", "Mars", "x.json"}, "IANA"},
-		{[]string{"replay", "x.json"}, "--rules"},
+		{[]string{"replay", "-"}, "--rules"},
 		{[]string{"serve", "--clock", "sundial", "--limits-body", "big"}, "limits.body (--limits-body)"},
 		{[]string{"serve", "--clock", "sundial"}, "use wall or log"},
 	} {
@@ -108,7 +114,7 @@ func TestRulesAreCheckedAndEveryFaultIsPrinted(t *testing.T) {
 	good := writeFile(t, "demo.yaml", pack)
 	r := vigil(t, "", "rules", "check", good)
 	require.Equal(t, exitOK, r.code, r.out+r.errOut)
-	require.Contains(t, r.out, "1 rules in 1 files")
+	require.Contains(t, r.out, "1 rule in 1 file, without fault")
 
 	bad := writeFile(t, "demo.yaml", strings.NewReplacer("potassium.last('24h') > 6.0", "potasium.last('24h') > 6.0", "critical", "dire").Replace(pack))
 	r = vigil(t, "", "rules", "check", bad)
@@ -180,6 +186,46 @@ func TestEvalAnswersAsTheServiceWould(t *testing.T) {
 	require.NotContains(t, r.out, "CRITICAL")
 }
 
+func TestAnInstantIsPrintedWithTheMillisecondsThatItHas(t *testing.T) {
+	r := vigil(t, potassium("a", "p1", "2026-03-01T10:00:00.250Z", "6.4"), "eval", "--rules", writeFile(t, "demo.yaml", pack),
+		"--now", "2026-03-01T12:00:00Z", "-")
+	require.Equal(t, exitOK, r.code, r.errOut)
+	require.Contains(t, r.out, "patient p1 at 2026-03-01T12:00:00Z, the same until 2026-03-02T10:00:00.251Z\n")
+	require.Contains(t, r.out, "(since 2026-03-01T10:00:00.250Z)")
+}
+
+func TestARuleWithoutAMessageShowsItsTitleOnce(t *testing.T) {
+	text, _, _ := strings.Cut(pack, "    message:")
+	args := []string{"eval", "--rules", writeFile(t, "demo.yaml", text), "--now", "2026-03-01T12:00:00Z", "-"}
+	input := potassium("a", "p1", "2026-03-01T10:00:00Z", "6.4")
+	r := vigil(t, input, args...)
+	require.Equal(t, exitOK, r.code, r.errOut)
+	require.Equal(t, 1, strings.Count(r.out, "High potassium"), r.out)
+	r = vigil(t, input, append(args, "--output", "json")...)
+	require.Contains(t, r.out, `"title":"High potassium"`)
+	require.NotContains(t, r.out, `"message"`)
+}
+
+func TestEvalTellsWhereJSONIsMalformed(t *testing.T) {
+	r := vigil(t, `{"patient":"p1",}`, "eval", "--rules", writeFile(t, "demo.yaml", pack), "-")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.errOut, "not a JSON object")
+	require.Contains(t, r.errOut, "at stdin:1, malformed at byte 17: invalid character '}'")
+}
+
+func TestInputThatHoldsNothingIsAFailure(t *testing.T) {
+	r := vigil(t, "", "eval", "--rules", writeFile(t, "demo.yaml", pack), "-")
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.errOut, "nothing to read: -")
+}
+
+func TestReplayOfWhatIsNotThereSaysSo(t *testing.T) {
+	r := vigil(t, "", "replay", filepath.Join(t.TempDir(), "nodir"))
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.errOut, "nodir: no such file or directory")
+	require.NotContains(t, r.errOut, "--rules")
+}
+
 func TestEvalTellsWhatItCouldNotTake(t *testing.T) {
 	r := vigil(t, potassium("a", "p1", "yesterday", "6.4"), "eval", "--rules", writeFile(t, "demo.yaml", pack), "-")
 	require.Equal(t, exitFailed, r.code)
@@ -196,7 +242,7 @@ func TestReplayPrintsEachTransitionAtItsInstant(t *testing.T) {
 		"2026-03-01T10:00:00Z fired   critical high-potassium p1 by fact",
 		"2026-03-01T10:00:00Z fired   critical high-potassium p2 by fact",
 		"2026-03-01T18:00:00Z cleared critical high-potassium p1 by fact",
-		"2026-03-02T10:00:00Z cleared critical high-potassium p2 by time",
+		"2026-03-02T10:00:00.001Z cleared critical high-potassium p2 by time",
 	}, strings.Split(strings.TrimSpace(r.out), "\n"))
 	require.Contains(t, r.errOut, "2 fired, 2 cleared")
 }

@@ -42,7 +42,7 @@ The patients are invented and the sample packs are no clinical advice.`,
 		Example: `  vigil demo
   vigil demo --once                    # end after the figures
   vigil demo --patients 1000 --hours 72 --data demo-data`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), o) },
 	}
 	f := c.Flags()

@@ -27,7 +27,7 @@ order of its clinical time.`,
 		Example: `  vigil eval --rules packs/ patient.json
   vigil eval --rules packs/ --now 2026-03-01T10:00:00Z --all export.ndjson.gz
   vigil eval --rules packs/ --output json - < patient.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: some("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if path == "" {
 				return misused("eval needs --rules: name a rule pack or a directory of them")

@@ -26,14 +26,14 @@ as long as --retry says. With --state, a run that was stopped goes on where it w
 		Example: `  vigil ingest patients/
   vigil ingest --state export.state export.ndjson.gz
   zcat monitor.gz | vigil ingest -`,
-		Args: cobra.MinimumNArgs(1),
+		Args: some("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := newClient(server, retry)
 			if err != nil {
 				return err
 			}
 			defer client.close()
-			files, err := expand(args)
+			files, passedOver, err := expand(args)
 			if err != nil {
 				return err
 			}
@@ -44,20 +44,22 @@ as long as --retry says. With --state, a run that was stopped goes on where it w
 			counts := newTally()
 			s := &sender{client: client, tally: counts, sent: remembered.sent}
 			bar := a.bar(files)
-			skipped := 0
+			read, skipped := 0, 0
 			err = func() error {
 				for _, name := range files {
 					done, err := remembered.begin(name)
 					if err != nil {
 						return fmt.Errorf("reading input: %w", err)
 					}
-					err = readFile(name, a.stdin, bar.count, func(i item) error {
+					passed, err := readFile(name, a.stdin, bar.count, func(i item) error {
+						read++
 						if i.index < done {
 							skipped++
 							return nil
 						}
 						return s.add(c.Context(), i)
 					})
+					passedOver += passed
 					if err != nil {
 						return errors.Join(err, s.flush(c.Context()))
 					}
@@ -66,10 +68,14 @@ as long as --retry says. With --state, a run that was stopped goes on where it w
 			}()
 			bar.close()
 			err = errors.Join(err, remembered.save())
+			if err == nil && read == 0 {
+				err = nothing("send", args, passedOver)
+			}
 			result := counts.summary(skipped)
+			result.PassedOver = passedOver
 			if a.json() {
 				err = errors.Join(err, a.printJSON(result))
-			} else {
+			} else if read > 0 {
 				result.print(a.stdout)
 			}
 			if err == nil && result.Refused > 0 {

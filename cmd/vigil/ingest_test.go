@@ -78,7 +78,7 @@ func (f *fakeService) serve(w http.ResponseWriter, r *http.Request) {
 	var entries []string
 	for i, e := range b.Entry {
 		if strings.Contains(string(e.Resource), "bad") {
-			entries = append(entries, fmt.Sprintf(`{"response":{"status":"422 Unprocessable Entity","outcome":{"issue":[{"diagnostics":"Bundle.entry[%d].resource: it is bad","expression":["Bundle.entry[%d].resource"]}]}}}`, i, i))
+			entries = append(entries, fmt.Sprintf(`{"response":{"status":"422 Unprocessable Entity","outcome":{"issue":[{"diagnostics":"Bundle.entry[%d].resource.subject.reference: it is bad","expression":["Bundle.entry[%d].resource.subject.reference"]}]}}}`, i, i))
 		} else {
 			entries = append(entries, `{"response":{"status":"200 OK"}}`)
 		}
@@ -100,6 +100,18 @@ const (
 	oneBundle   = "{\n  \"resourceType\": \"Bundle\",\n  \"type\": \"transaction\",\n  \"entry\": [{\"resource\": {}}, {\"resource\": {}}]\n}\n"
 )
 
+// archive is a tar with a Bundle under each name.
+func archive(names ...string) string {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, name := range names {
+		w.WriteHeader(&tar.Header{Name: name, Size: int64(len(oneBundle)), Mode: 0o600, Typeflag: tar.TypeReg})
+		io.WriteString(w, oneBundle)
+	}
+	w.Close()
+	return b.String()
+}
+
 func TestEachFormatIsRecognised(t *testing.T) {
 	gz := func(s string) string {
 		var b bytes.Buffer
@@ -113,16 +125,6 @@ func TestEachFormatIsRecognised(t *testing.T) {
 		w, err := xz.NewWriter(&b)
 		require.NoError(t, err)
 		io.WriteString(w, s)
-		w.Close()
-		return b.String()
-	}
-	archive := func(names ...string) string {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		for _, name := range names {
-			w.WriteHeader(&tar.Header{Name: name, Size: int64(len(oneBundle)), Mode: 0o600, Typeflag: tar.TypeReg})
-			io.WriteString(w, oneBundle)
-		}
 		w.Close()
 		return b.String()
 	}
@@ -141,7 +143,8 @@ func TestEachFormatIsRecognised(t *testing.T) {
 		{"gzip by another name", "export", gz(oneLine), []string{"observations 1"}, 1},
 		{"xz", "a.ndjson.xz", packed(oneLine + "\n"), []string{"observations 1"}, 1},
 		{"an archive", "a.tar.xz", packed(archive("x/a.json", "x/README.md", "x/b.json")), []string{"transaction 2", "transaction 2"}, 4},
-		{"nothing", "a.json", "", nil, 0},
+		{"a byte order mark before a line", "a.ndjson", "\ufeff" + oneLine + "\n" + oneLine, []string{"observations 2"}, 2},
+		{"a byte order mark before a Bundle", "a.json", "\ufeff" + oneBundle, []string{"transaction 2"}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFakeService(t)
@@ -149,6 +152,73 @@ func TestEachFormatIsRecognised(t *testing.T) {
 			require.Equal(t, exitOK, r.code, r.errOut)
 			require.Equal(t, c.requests, f.requests)
 			require.Equal(t, c.accepted, s.Accepted)
+		})
+	}
+}
+
+func TestAByteOrderMarkOnTheStandardInputIsSkipped(t *testing.T) {
+	f := newFakeService(t)
+	r := vigil(t, "\ufeff"+oneLine+"\n", "ingest", "--server", f.URL, "-")
+	require.Equal(t, exitOK, r.code, r.out+r.errOut)
+	require.Equal(t, []string{"observations 1"}, f.requests)
+}
+
+func TestNothingToSendIsAFailure(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("x"), 0o600))
+	for _, c := range []struct{ name, file, passedOver string }{
+		{"an empty file", writeFile(t, "a.json", ""), ""},
+		{"blank lines", writeFile(t, "a.ndjson", "\ufeff\n \n"), ""},
+		{"an archive of other files", writeFile(t, "a.tar", archive("README.md", "a.csv")), "passed over 2 files that do not end in .json"},
+		{"a folder of other files", dir, "passed over 1 file that does not end in .json"},
+		{"an empty folder", t.TempDir(), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFakeService(t)
+			r := vigil(t, "", "ingest", "--server", f.URL, c.file)
+			require.Equal(t, exitFailed, r.code)
+			require.Contains(t, r.errOut, "nothing to send: "+c.file)
+			require.Contains(t, r.errOut, c.passedOver)
+			require.Equal(t, c.passedOver != "", strings.Contains(r.errOut, "passed over"))
+			require.Empty(t, r.out)
+		})
+	}
+}
+
+func TestFilesPassedOverAreCounted(t *testing.T) {
+	f := newFakeService(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.tar": archive("x.json", "README.md"), "b.ndjson": oneLine, "notes.txt": "x"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	s, r := ingested(t, f, dir)
+	require.Equal(t, exitOK, r.code, r.errOut)
+	require.Equal(t, 2, s.PassedOver)
+	require.Contains(t, vigil(t, "", "ingest", "--server", f.URL, dir).out, "passed over 2 files that do not end in .json")
+}
+
+func TestAllThatIsRefusedHasNoRate(t *testing.T) {
+	f := newFakeService(t)
+	r := vigil(t, "", "ingest", "--server", f.URL, writeFile(t, "a.json", "{"))
+	require.Equal(t, exitFailed, r.code)
+	require.Contains(t, r.out, "accepted 0\nrefused 1:\n")
+}
+
+func TestWhereJSONIsMalformedIsTold(t *testing.T) {
+	for _, c := range []struct{ name, text, at string }{
+		{"a line", oneLine + "\n  {\"patient\" \"p\"}\n", `:2, malformed at byte 14: invalid character '"' after object key`},
+		{"a line cut short", oneLine + "\n{", ":2, malformed at byte 1: unexpected end of JSON input"},
+		{"a file of many lines", "\ufeff{\n\"entry\": [}\n", ", malformed at byte 16: invalid character '}' looking for beginning of value"},
+		{"another type of resource", `{"resourceType": 7}`, ":1, resourceType is no string"},
+		{"an array", "[1]", ":1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := writeFile(t, "a.ndjson", c.text)
+			s, r := ingested(t, newFakeService(t), file)
+			require.Equal(t, exitFailed, r.code)
+			require.Len(t, s.Reasons, 1)
+			require.Equal(t, notAnObject, s.Reasons[0].Problem)
+			require.Equal(t, []string{file + c.at}, s.Reasons[0].Places)
 		})
 	}
 }
@@ -180,8 +250,8 @@ func TestWhatIsRefusedIsToldWithItsPlacesAndFails(t *testing.T) {
 	}
 	require.Equal(t, map[string][]string{
 		"it is bad; send a good one": {lines + ":2", lines + ":4", bundle + " Bundle.entry[1].resource"},
-		"it is bad":                  {resources + ":2 Bundle.entry[1].resource"},
-		"not a JSON object; send FHIR resources or compact observations as JSON": {lines + ":3"},
+		"it is bad":                  {resources + ":2 subject.reference"},
+		notAnObject:                  {lines + ":3, malformed at byte 2: invalid character 'o' in literal null (expecting 'u')"},
 	}, places)
 
 	text := vigil(t, "", "ingest", "--server", f.URL, lines)

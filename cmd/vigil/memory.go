@@ -96,14 +96,24 @@ func newStatements(zone *time.Location, now clinical.Instant) *statements {
 
 // read reads files and puts what they state into the order of time.
 func (s *statements) read(names []string, stdin io.Reader) error {
-	files, err := expand(names)
+	files, passedOver, err := expand(names)
 	if err != nil {
 		return err
 	}
+	read := 0
+	each := func(i item) error {
+		read++
+		return s.add(i)
+	}
 	for _, name := range files {
-		if err := readFile(name, stdin, func(r io.Reader) io.Reader { return r }, s.add); err != nil {
+		passed, err := readFile(name, stdin, func(r io.Reader) io.Reader { return r }, each)
+		if err != nil {
 			return err
 		}
+		passedOver += passed
+	}
+	if read == 0 {
+		return nothing("read", names, passedOver)
 	}
 	slices.SortStableFunc(s.records, func(x, y clinical.Record) int { return int(min(max(x.Recorded-y.Recorded, -1), 1)) })
 	return nil
@@ -137,7 +147,7 @@ func (s *statements) add(i item) error {
 			}
 		}
 	default:
-		s.refused.refuse(1, "not a JSON object", i.place)
+		s.refused.refuse(1, notAnObject, i.place)
 	}
 	return nil
 }

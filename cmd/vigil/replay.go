@@ -27,7 +27,7 @@ With --rules these rules hold from the beginning in place of those in the log. N
 		Example: `  vigil replay vigil-data --rules new-packs/
   vigil replay --rules packs/ --until 2026-04-01T00:00:00Z export.ndjson.gz
   vigil replay vigil-data --output json > transitions.ndjson`,
-		Args: cobra.MinimumNArgs(1),
+		Args: some("DATA or FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			location, err := time.LoadLocation(zone)
 			if err != nil {
@@ -48,8 +48,10 @@ With --rules these rules hold from the beginning in place of those in the log. N
 			}
 			if len(args) == 1 && isDataDir(args[0]) {
 				err = r.log(c.Context(), args[0], prefix)
+			} else if _, _, missing := expand(args); missing != nil {
+				return missing
 			} else if r.set == nil {
-				return misused("replay of files needs --rules: name a rule pack or a directory of them")
+				return misused("replay of files needs --rules: name a rule pack or a directory of them; without, name the --data directory of a service")
 			} else {
 				err = r.files(c.Context(), args)
 			}
@@ -98,7 +100,7 @@ func (r *replay) print(t *processor.Transition) {
 		r.err = errors.Join(r.err, r.app.printJSON(t))
 		return
 	}
-	_, err := fmt.Fprintf(r.app.stdout, "%s %-7s %-8s %s %s by %s\n", t.At.Format(time.RFC3339), t.Kind, t.Severity, t.Rule, t.Patient, t.Cause.Kind)
+	_, err := fmt.Fprintf(r.app.stdout, "%s %-7s %-8s %s %s by %s\n", clinical.At(t.At), t.Kind, t.Severity, t.Rule, t.Patient, t.Cause.Kind)
 	r.err = errors.Join(r.err, err)
 }
 

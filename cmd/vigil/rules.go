@@ -45,7 +45,7 @@ func (a *app) rulesCheckCommand() *cobra.Command {
 		Use:     "check PATH",
 		Short:   "Compile a pack, or a directory of them, and report every fault",
 		Example: "  vigil rules check packs/",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("PATH"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			set, program, err := compile(args[0], zone)
 			faults, isFaults := err.(rules.Faults)
@@ -57,7 +57,8 @@ func (a *app) rulesCheckCommand() *cobra.Command {
 					return err
 				}
 			} else if err == nil {
-				fmt.Fprintf(a.stdout, "%d rules in %d files, without fault; rule set %.12s\n", len(program.Rules), len(set.Files), program.Hash)
+				fmt.Fprintf(a.stdout, "%s in %s, without fault; rule set %.12s\n",
+					plural(len(program.Rules), "rule"), plural(len(set.Files), "file"), program.Hash)
 			} else {
 				fmt.Fprintln(a.stdout, faults)
 			}
@@ -79,7 +80,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 		Short: "List the rules of a pack or directory, or those active in a running service",
 		Example: `  vigil rules list packs/
   vigil rules list --server http://127.0.0.1:8080`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("PATH"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var list ruleList
 			if len(args) == 1 {
@@ -151,7 +152,7 @@ func (a *app) rulesActivateCommand() *cobra.Command {
 		Long: `Sends a pack, or a directory of packs and value sets, to a running service and makes it active there,
 in place of what was. A set with faults is refused, and what was active stays.`,
 		Example: "  vigil rules activate packs/",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("PATH"),
 		RunE: func(c *cobra.Command, args []string) error {
 			set, err := loadRules(args[0])
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,9 @@ const (
 	mostObservations = 5000
 	mostBytes        = 1 << 20
 )
+
+// notAnObject is the problem of an unreadable item.
+const notAnObject = "not a JSON object; send FHIR resources or compact observations as JSON"
 
 // sender sends items in their order: Bundles as they are, resources and compact observations many at once.
 type sender struct {
@@ -63,7 +67,7 @@ func (s *sender) send(ctx context.Context, items []item) error {
 	switch items[0].kind {
 	case unreadableItem:
 		for _, i := range items {
-			s.tally.refuse(1, "not a JSON object; send FHIR resources or compact observations as JSON", i.place)
+			s.tally.refuse(1, notAnObject, i.place)
 		}
 		return nil
 	case compactItem:
@@ -123,7 +127,7 @@ func (s *sender) sendBundle(ctx context.Context, body []byte, items []item) erro
 		if items[0].kind == bundleItem {
 			n = entries(items[0].body)
 		}
-		s.refuseOutcome(n, got.body, got.status, items[0].place)
+		s.refuseOutcome(n, got.body, got.status, items[0])
 		return nil
 	}
 	s.tally.at(got.header.Get("Vigil-Position"))
@@ -139,22 +143,23 @@ func (s *sender) sendBundle(ctx context.Context, body []byte, items []item) erro
 		return fmt.Errorf("reading the service's answer: %w", err)
 	}
 	for n, e := range response.Entry {
-		place := items[0].place
-		if items[0].kind != bundleItem && n < len(items) {
-			place = items[n].place
+		of := items[0]
+		if of.kind != bundleItem && n < len(items) {
+			of = items[n]
 		}
 		if strings.HasPrefix(e.Response.Status, "2") {
 			s.tally.accepted++
 			continue
 		}
 		status, _ := strconv.Atoi(strings.SplitN(e.Response.Status, " ", 2)[0])
-		s.refuseOutcome(1, e.Response.Outcome, status, place)
+		s.refuseOutcome(1, e.Response.Outcome, status, of)
 	}
 	return nil
 }
 
-// refuseOutcome counts n refused resources, by the first thing that is wrong.
-func (s *sender) refuseOutcome(n int, body []byte, status int, place string) {
+// refuseOutcome counts n refused resources of an item, by the first thing that is wrong.
+func (s *sender) refuseOutcome(n int, body []byte, status int, of item) {
+	place := of.place
 	var o outcome
 	if json.Unmarshal(body, &o) != nil || len(o.Issue) == 0 {
 		s.tally.refuse(n, fmt.Sprintf("the service answered %d %s", status, http.StatusText(status)), place)
@@ -164,10 +169,16 @@ func (s *sender) refuseOutcome(n int, body []byte, status int, place string) {
 	if len(o.Issue[0].Expression) > 0 {
 		where := o.Issue[0].Expression[0]
 		problem = strings.TrimPrefix(problem, where+": ")
-		place += " " + where
+		if of.kind != bundleItem {
+			where = inEntry.ReplaceAllString(where, "")
+		}
+		place = strings.TrimSuffix(place+" "+where, " ")
 	}
 	s.tally.refuse(n, problem, place)
 }
+
+// inEntry begins a place in a Bundle that the sender made, which the person has never seen.
+var inEntry = regexp.MustCompile(`^Bundle\.entry\[\d+\](\.resource(\.|$))?`)
 
 func entries(bundle []byte) int {
 	var b struct{ Entry []struct{} }

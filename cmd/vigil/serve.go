@@ -42,7 +42,7 @@ later over the earlier; --print-config shows what holds, with every knob explain
 		Example: `  vigil serve --rules packs/
   vigil serve --config vigil.yaml --listen 127.0.0.1:9000
   vigil serve --print-config > vigil.yaml`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := config.Load(config.Sources{File: file, Environ: os.Environ(), Flags: c.Flags()})
 			if err != nil {
@@ -82,6 +82,9 @@ func (a *app) serve(ctx context.Context, c config.Config) (err error) {
 		cancel()
 		// Told to stop before it was ready: that is no failure.
 		return errors.Join(<-served, ignore(err, processor.ErrNotReady))
+	}
+	if c.Rules == "" && e.ruleless() {
+		logger.Warn("no rules are active; vigil rules activate PATH makes some active")
 	}
 	fmt.Fprintf(a.stdout, "listening on http://%s\n", listener.Addr())
 	if err := <-served; err != nil {
@@ -225,6 +228,21 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 
 func (e *engine) partition(patient string) int32 {
 	return processor.Partition(patient, e.config.Partitions)
+}
+
+// ruleless says whether this process has partitions and none of them has an active rule set.
+func (e *engine) ruleless() bool {
+	owns := false
+	for n := range int32(e.config.Partitions) {
+		if e.store == nil || !e.processor.Ready(n) {
+			continue
+		}
+		owns = true
+		if p, err := e.store.Partition(n); err != nil || p.State().RuleSet != "" {
+			return false
+		}
+	}
+	return owns
 }
 
 func (e *engine) ready() error {

@@ -146,10 +146,18 @@ func TestTheServiceTakesAnswersAndRemembers(t *testing.T) {
 
 	replayed := vigil(t, "", "replay", data, "--rules", first, "--until", "2026-03-04T00:00:00Z")
 	require.Equal(t, exitOK, replayed.code, replayed.errOut)
-	require.Contains(t, replayed.out, "2026-03-02T10:00:00Z cleared critical high-potassium p2 by time")
+	require.Contains(t, replayed.out, "2026-03-02T10:00:00.001Z cleared critical high-potassium p2 by time")
 	for _, log := range []string{s.errOut.String(), again.errOut.String()} {
 		require.NotContains(t, log, "p3")
+		require.NotContains(t, log, "no rules are active")
+		require.NotContains(t, log, "replayed the facts log", "a few records are part of every start")
 	}
+}
+
+func TestAServiceWithoutRulesSaysHowToActivateSome(t *testing.T) {
+	s := serve(t, "--data", t.TempDir())
+	s.end(t)
+	require.Equal(t, 1, strings.Count(s.errOut.String(), "no rules are active; vigil rules activate PATH makes some active"), s.errOut)
 }
 
 func TestTwoServicesCannotShareADataDirectory(t *testing.T) {

@@ -52,19 +52,20 @@ func (t *tally) at(header string) {
 
 // summary is the tally as it is printed.
 type summary struct {
-	Accepted  int       `json:"accepted"`
-	Refused   int       `json:"refused"`
-	Skipped   int       `json:"skipped,omitempty"` // accepted in an earlier run
-	Seconds   float64   `json:"seconds"`
-	PerSecond float64   `json:"perSecond"`
-	Position  string    `json:"position"`
-	Reasons   []*reason `json:"reasons"`
+	Accepted   int       `json:"accepted"`
+	Refused    int       `json:"refused"`
+	Skipped    int       `json:"skipped,omitempty"`    // accepted in an earlier run
+	PassedOver int       `json:"passedOver,omitempty"` // files that are none to read, by their names
+	Seconds    float64   `json:"seconds"`
+	PerSecond  float64   `json:"perSecond"` // accepted
+	Position   string    `json:"position"`
+	Reasons    []*reason `json:"reasons"`
 }
 
 func (t *tally) summary(skipped int) summary {
 	s := summary{Accepted: t.accepted, Refused: t.refused, Skipped: skipped, Seconds: time.Since(t.began).Seconds(),
 		Position: processor.FormatPositions(t.positions), Reasons: []*reason{}}
-	s.PerSecond = float64(t.accepted+t.refused) / max(s.Seconds, 1e-9)
+	s.PerSecond = float64(t.accepted) / max(s.Seconds, 1e-9)
 	for _, r := range t.reasons {
 		s.Reasons = append(s.Reasons, r)
 	}
@@ -73,9 +74,16 @@ func (t *tally) summary(skipped int) summary {
 }
 
 func (s *summary) print(w io.Writer) {
-	fmt.Fprintf(w, "accepted %d in %.1fs (%.0f/s)\n", s.Accepted, s.Seconds, s.PerSecond)
+	fmt.Fprintf(w, "accepted %d", s.Accepted)
+	if s.Accepted > 0 {
+		fmt.Fprintf(w, " in %.1fs (%.0f/s)", s.Seconds, s.PerSecond)
+	}
+	fmt.Fprintln(w)
 	if s.Skipped > 0 {
 		fmt.Fprintf(w, "skipped %d that an earlier run sent\n", s.Skipped)
+	}
+	if s.PassedOver > 0 {
+		fmt.Fprintf(w, "passed over %s that %s\n", plural(s.PassedOver, "file"), notInput(s.PassedOver))
 	}
 	if s.Position != "" {
 		fmt.Fprintf(w, "position %s\n", s.Position)
