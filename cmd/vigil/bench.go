@@ -43,8 +43,7 @@ func (a *app) benchCommand() *cobra.Command {
 through the log, checks every answer of five rules at three instants against rules written by hand, and
 times reads. No figure is printed unless every answer was right.`,
 		Example: `  vigil bench
-  vigil bench --patients 1000 --facts 1000 --output json
-  vigil bench --per-request 1        # every observation a record of the log`,
+  vigil bench --patients 1000 --facts 1000 --output json`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return a.bench(c.Context(), o) },
 	}
@@ -52,7 +51,7 @@ times reads. No figure is printed unless every answer was right.`,
 	f.IntVar(&o.patients, "patients", 10_000, "patients of the ward")
 	f.IntVar(&o.facts, "facts", 100, "observations of each")
 	f.Int64Var(&o.seed, "seed", 1, "of the workload's random numbers")
-	f.IntVar(&o.perRequest, "per-request", 100_000, "observations that arrive together; those of one patient become one record")
+	f.IntVar(&o.perRequest, "per-request", 100_000, "observations that arrive together; those of one patient become one record; each request waits until the log has it on disk")
 	f.IntVar(&o.reads, "reads", 200_000, "hot reads to time")
 	f.IntVar(&o.httpReads, "http-reads", 5_000, "reads over HTTP to time")
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
