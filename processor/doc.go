@@ -1,12 +1,17 @@
 // Package processor moves clinical data from the log to the state, through Kafka and goka.
 //
 //	Writer ─▶ events ─▶ intake ─▶ facts ─▶ rules (Machine) ─▶ store
-//	                      │                  │         └─▶ outbox ─▶ alerts
-//	                      └─▶ dead-letter ◀──┘
+//	                    │ │                  │         └─▶ outbox ─▶ alerts
+//	        medications ◀─┘ └─▶ dead-letter ◀┘
 //
 // Read it in this order: topics.go, where every name stands; partition.go, which decides where a patient
-// is; writer.go and producer.go, the way in; intake.go, events to facts; rules.go and owner.go, which give
-// a Machine (machine.go) each record of its partition's log; processor.go, which puts it together.
+// is; writer.go and producer.go, the way in; intake.go, events to facts, and medications.go, the one thing
+// that it knows of earlier events; rules.go and owner.go, which give a Machine (machine.go) each record of
+// its partition's log; processor.go, which puts it together.
+//
+// A resource's facts belong to the patient of its key. When a version names another patient, whoever
+// writes it also writes a DELETE under the key of the one before, limited to that version; the HTTP
+// service does so, intake does not.
 //
 // # What is promised
 //

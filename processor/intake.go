@@ -16,16 +16,17 @@ import (
 )
 
 // intake turns each record of the events log into exactly one record of the facts log, so that a place
-// in one can be waited for in the other. It keeps no state: what it does with an event depends on the
-// event alone, and on whether its record is there already. What is bad goes to dead-letter and the rest goes
-// on.
+// in one can be waited for in the other. What it does with an event depends on the event alone, on whether
+// its record is there already, and on the Medications that came before. What is bad goes to dead-letter and
+// the rest goes on.
 type intake struct {
-	config  Config
-	topics  Topics
-	decoder *fhir.Decoder
-	metrics *metricSet
-	rekey   *producer // puts events back under their right key
-	now     func() time.Time
+	config      Config
+	topics      Topics
+	decoder     *fhir.Decoder
+	medications *Medications
+	metrics     *metricSet
+	rekey       *producer // puts events back under their right key
+	now         func() time.Time
 
 	client   sarama.Client
 	consumer sarama.Consumer
@@ -36,25 +37,30 @@ func (in *intake) graph() *goka.GroupGraph {
 	return goka.DefineGroup(goka.Group(in.topics.IntakeGroup),
 		goka.Input(goka.Stream(in.topics.Events.Name), rawCodec{}, in.process),
 		goka.Output(goka.Stream(in.topics.Facts.Name), recordCodec{}),
+		goka.Output(goka.Stream(in.topics.Medications.Name), rawCodec{}),
 		goka.Output(goka.Stream(in.topics.DeadLetter.Name), rawCodec{}))
 }
 
 // process is the goka callback.
 func (in *intake) process(ctx goka.Context, message any) {
-	if in.done(ctx.Partition(), ctx.Offset()) {
-		return
-	}
 	body, _ := message.([]byte)
 	headers := ctx.Headers()
 	e := &event{
 		in: in, key: ctx.Key(), media: string(headers[HeaderMedia]), method: string(headers[HeaderMethod]),
 		kind: string(headers[HeaderType]), id: string(headers[HeaderID]), body: body,
+		meta: meta{VersionID: string(headers[HeaderVersionID]), LastUpdated: string(headers[HeaderLastUpdated])},
 		source: source{topic: in.topics.Events.Name, partition: ctx.Partition(), offset: ctx.Offset(),
 			recorded: in.recorded(ctx.Timestamp()), media: string(headers[HeaderMedia])},
 	}
 	e.record.Recorded, e.record.EventOffset = e.source.recorded, ctx.Offset()
 	e.here = legalKey(e.key) && Partition(e.key, in.config.Partitions) == ctx.Partition()
 	e.read()
+	for _, m := range e.medications {
+		ctx.Emit(goka.Stream(in.topics.Medications.Name), m.reference, m.marshal())
+	}
+	if in.done(ctx.Partition(), ctx.Offset()) { // which says nothing of its medications: they are written again
+		return
+	}
 	if len(e.record.Assertions) > 0 {
 		e.record.Refusal = ""
 	}
@@ -104,21 +110,23 @@ func legalKey(key string) bool {
 type event struct {
 	in                           *intake
 	key, media, method, kind, id string
+	meta                         meta // of what a DELETE deletes
 	body                         []byte
 	source                       source
 	here                         bool // the key is a patient's, and this is that patient's partition
 
-	record    clinical.Record
-	facts     int
-	letters   []DeadLetter
-	elsewhere []sarama.ProducerMessage // what is about other patients, under their keys
+	record      clinical.Record
+	facts       int
+	medications []namedMedication
+	letters     []DeadLetter
+	elsewhere   []sarama.ProducerMessage // what is about other patients, under their keys
 }
 
 func (e *event) read() {
 	switch e.method {
 	case "", http.MethodPut, http.MethodPost:
 	case http.MethodDelete:
-		e.remove(e.kind, e.id)
+		e.remove(e.kind, e.id, e.meta)
 		return
 	default:
 		e.refuse(&fhir.Fault{Reason: ReasonUnknownMethod, Problem: "the method header is none that intake knows",
@@ -148,6 +156,9 @@ func (e *event) resource(body []byte) {
 	if err != nil {
 		e.refuse(err, body, kind)
 		return
+	}
+	if kind == medicationType {
+		e.medication(m.Assertion.Resource, m.Assertion.Version, fhir.MedicationCodes(body))
 	}
 	if m.Patient == "" {
 		e.in.metrics.count(kind, m.Counted, 1)
@@ -200,7 +211,7 @@ func (e *event) bundle() {
 			case entry.Err != nil:
 				e.refuse(entry.Err, entry.Body, "Bundle")
 			case entry.Method == http.MethodDelete:
-				e.remove(entry.Type, entry.ID)
+				e.remove(entry.Type, entry.ID, meta{})
 			case entry.Body != nil:
 				e.resource(entry.Body)
 			}
@@ -227,7 +238,7 @@ func (e *event) bundle() {
 				Mend: `write {"request":{"method":"DELETE","url":"Type/id"}}`}, element, "Bundle")
 			continue
 		}
-		e.remove(kind, id)
+		e.remove(kind, id, d.Meta)
 	}
 }
 
@@ -235,10 +246,13 @@ func (e *event) bundle() {
 var requestPrefix = []byte(`{"request":`)
 
 type deletion struct {
-	Request struct {
-		Method string `json:"method"`
-		URL    string `json:"url"`
-	} `json:"request"`
+	Request deletionRequest `json:"request"`
+	Meta    meta            `json:"meta,omitzero"`
+}
+
+type deletionRequest struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
 }
 
 // BundleBody writes entries of one patient as the body of a MediaBundle event. Entries with an Err, and
@@ -249,11 +263,11 @@ func BundleBody(entries []fhir.Entry) []byte {
 		switch e := &entries[i]; {
 		case e.Err != nil:
 		case e.Method == http.MethodDelete:
-			url, err := json.Marshal(e.Type + "/" + e.ID)
+			d, err := json.Marshal(deletion{deletionRequest{http.MethodDelete, e.Type + "/" + e.ID}, metaOf(e.Version)})
 			if err != nil { // strings always marshal
 				panic(err)
 			}
-			elements = append(elements, json.RawMessage(string(requestPrefix)+`{"method":"DELETE","url":`+string(url)+`}}`))
+			elements = append(elements, d)
 		case e.Body != nil:
 			elements = append(elements, e.Body)
 		}
@@ -268,11 +282,22 @@ func BundleBody(entries []fhir.Entry) []byte {
 	return append(body, ']')
 }
 
-// remove retracts what the resource stated.
-func (e *event) remove(kind, id string) {
+// remove retracts what the resource stated, up to a version if one is given.
+func (e *event) remove(kind, id string, m meta) {
 	if kind == "" || id == "" {
 		e.refuse(&fhir.Fault{Reason: fhir.MissingElement, Place: "headers", Problem: "this DELETE names no resource",
 			Mend: "send the headers type and id"}, e.body, "other")
+		return
+	}
+	version, ok := m.version()
+	if !ok {
+		e.refuse(&fhir.Fault{Reason: fhir.UnreadableDate, Place: "headers." + HeaderLastUpdated, Problem: "this is not a time",
+			Mend: "write it as 2026-03-01T10:00:00Z"}, e.body, "other")
+		return
+	}
+	if kind == medicationType {
+		e.medication(kind+"/"+id, version, nil)
+		e.in.metrics.count(kind, outcomeDeleted, 1)
 		return
 	}
 	if !e.here {
@@ -281,10 +306,16 @@ func (e *event) remove(kind, id string) {
 				Mend: "key each record by its patient's id"}, e.body, kind)
 			return
 		}
-		e.move(Event{Patient: e.key, Method: http.MethodDelete, Type: kind, ID: id, Body: []byte{}}, "other")
+		e.move(Event{Patient: e.key, Method: http.MethodDelete, Type: kind, ID: id, Version: version, Body: []byte{}}, "other")
 		return
 	}
-	e.take(clinical.Assertion{Resource: kind + "/" + id}, "other", outcomeDeleted)
+	e.take(clinical.Assertion{Resource: kind + "/" + id, Version: version}, "other", outcomeDeleted)
+}
+
+// medication takes note of what a Medication is, here at once and for the topic.
+func (e *event) medication(reference string, version clinical.Version, codes []clinical.Code) {
+	e.in.medications.Put(reference, version, codes)
+	e.medications = append(e.medications, namedMedication{reference, medication{Codes: codes, Meta: metaOf(version)}})
 }
 
 // about says whether a statement about this patient belongs into this event's record.

@@ -29,6 +29,10 @@ type Deps struct {
 	RuleSet *rules.Set    // activated at the start where another one is active; nil leaves it
 	Decoder *fhir.Decoder // RoleIntake
 
+	// Medications is filled by RoleIntake, for the Decoder's Options.Medication to look into; nil: the
+	// Decoder looks into none.
+	Medications *Medications
+
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: nothing is measured
 }
@@ -121,6 +125,11 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 		if err != nil {
 			return nil, err
 		}
+		later, err := in.learnMedications(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("starting the processors: %w", err)
+		}
+		p.joined.Go(func() { in.medications.follow(running, later) })
 		watch := sessionWatch{
 			started: func([]int32) { p.intakeReady.Store(true) },
 			ended:   func() { p.intakeReady.Store(false) },
@@ -175,7 +184,10 @@ func (p *Processor) prepareIntake(d Deps) (*intake, error) {
 		return nil, err
 	}
 	p.rekey = newProducer(p.config.Brokers, config)
-	return &intake{config: p.config, topics: p.topics, decoder: d.Decoder, metrics: p.metrics, rekey: p.rekey, now: time.Now,
+	if d.Medications == nil {
+		d.Medications = NewMedications()
+	}
+	return &intake{config: p.config, topics: p.topics, decoder: d.Decoder, medications: d.Medications, metrics: p.metrics, rekey: p.rekey, now: time.Now,
 		client: p.client, consumer: consumer, written: make([]atomic.Pointer[offsetSet], p.config.Partitions)}, nil
 }
 

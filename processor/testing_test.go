@@ -173,3 +173,11 @@ func (m *recordingMachine) Apply(rec *clinical.Record, offset int64, set func([]
 	m.to.mu.Unlock()
 	return nil
 }
+
+// topicMessages makes messages for a topic of key, value pairs.
+func topicMessages(topic string, pairs ...string) (messages []sarama.ProducerMessage) {
+	for i := 0; i < len(pairs); i += 2 {
+		messages = append(messages, sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(pairs[i]), Value: sarama.StringEncoder(pairs[i+1])})
+	}
+	return messages
+}

@@ -54,12 +54,13 @@ func (t Topic) settings() map[string]string {
 
 // Topics are all topics of one installation: every name stands here and nowhere else.
 type Topics struct {
-	Events     Topic // what came in, as it came, by patient
-	Facts      Topic // what it states, and control records, by patient
-	RulesTable Topic // rows, by patient: the group table of the rules processor, whose name goka derives
-	RuleSets   Topic // rule sets that were activated, by hash
-	Alerts     Topic // transitions, by patient
-	DeadLetter Topic // what was refused and why, by the key of its source
+	Events      Topic // what came in, as it came, by patient
+	Medications Topic // what each Medication is, by reference; made from the events, which have them all
+	Facts       Topic // what it states, and control records, by patient
+	RulesTable  Topic // rows, by patient: the group table of the rules processor, whose name goka derives
+	RuleSets    Topic // rule sets that were activated, by hash
+	Alerts      Topic // transitions, by patient
+	DeadLetter  Topic // what was refused and why, by the key of its source
 
 	// The consumer groups of the processors.
 	IntakeGroup, RulesGroup string
@@ -69,6 +70,7 @@ type Topics struct {
 func (c Config) Topics() Topics {
 	return Topics{
 		Events:      Topic{Name: c.Prefix + "events", Partitions: c.Partitions},
+		Medications: Topic{Name: c.Prefix + "medications", Partitions: 1, Compacted: true},
 		Facts:       Topic{Name: c.Prefix + "facts", Partitions: c.Partitions},
 		RulesTable:  Topic{Name: c.Prefix + "rules-table", Partitions: c.Partitions, Compacted: true},
 		RuleSets:    Topic{Name: c.Prefix + "rulesets", Partitions: 1, Compacted: true},
@@ -80,7 +82,7 @@ func (c Config) Topics() Topics {
 }
 
 func (t Topics) all() []Topic {
-	return []Topic{t.Events, t.Facts, t.RulesTable, t.RuleSets, t.Alerts, t.DeadLetter}
+	return []Topic{t.Events, t.Medications, t.Facts, t.RulesTable, t.RuleSets, t.Alerts, t.DeadLetter}
 }
 
 // Ensure creates the topics that are missing. One that exists with another number of partitions, that

@@ -23,6 +23,10 @@ const (
 	HeaderMethod = "method" // PUT (the usual), POST or DELETE
 	HeaderType   = "type"   // of a DELETE: the resource's type
 	HeaderID     = "id"     // of a DELETE: the resource's id
+
+	// Of a DELETE that a newer version of the resource is not to feel: the version, as FHIR's meta has it.
+	HeaderVersionID   = "versionId"
+	HeaderLastUpdated = "lastUpdated" // RFC 3339
 )
 
 // headerAlert is on each record of the alerts topic: the transition's id, by which a consumer drops
@@ -38,6 +42,7 @@ type Event struct {
 	Media    string           // "" means MediaFHIR
 	Method   string           // "" means PUT
 	Type, ID string           // of what a DELETE deletes
+	Version  clinical.Version // of a DELETE: what a newer version states stays; zero: nothing does
 	Recorded clinical.Instant // the record's timestamp; 0 means now. Kafka holds none before 1970: an earlier one becomes its first
 	Body     []byte           // not to be changed until the write has returned without ctx ending
 }
@@ -97,12 +102,14 @@ func (w *Writer) messages(events []Event) []sarama.ProducerMessage {
 }
 
 func sameHeaders(a, b *Event) bool {
-	return a.Media == b.Media && a.Method == b.Method && a.Type == b.Type && a.ID == b.ID
+	return a.Media == b.Media && a.Method == b.Method && a.Type == b.Type && a.ID == b.ID && a.Version == b.Version
 }
 
 func (e *Event) headers() []sarama.RecordHeader {
 	var headers []sarama.RecordHeader
-	for _, h := range [...][2]string{{HeaderMedia, e.Media}, {HeaderMethod, e.Method}, {HeaderType, e.Type}, {HeaderID, e.ID}} {
+	version := metaOf(e.Version)
+	for _, h := range [...][2]string{{HeaderMedia, e.Media}, {HeaderMethod, e.Method}, {HeaderType, e.Type}, {HeaderID, e.ID},
+		{HeaderVersionID, version.VersionID}, {HeaderLastUpdated, version.LastUpdated}} {
 		if h[1] != "" {
 			headers = append(headers, sarama.RecordHeader{Key: []byte(h[0]), Value: []byte(h[1])})
 		}

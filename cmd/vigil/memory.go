@@ -80,17 +80,19 @@ func (m *memory) reader() *store.Reader {
 
 // statements are resources and observations read from files, as records of a facts log.
 type statements struct {
-	decoder *fhir.Decoder
-	now     clinical.Instant // when the log learned of what states no time
-	records []clinical.Record
-	owners  map[string]string // resource → patient, for what deletes
-	refused *tally
+	decoder     *fhir.Decoder
+	now         clinical.Instant // when the log learned of what states no time
+	records     []clinical.Record
+	owners      map[string]string // resource → patient, for what deletes
+	medications *processor.Medications
+	refused     *tally
 }
 
 func newStatements(zone *time.Location, now clinical.Instant) *statements {
+	medications := processor.NewMedications()
 	return &statements{
-		decoder: fhir.New(fhir.Options{Zone: zone, MaxBytes: 1 << 30, MaxDepth: 64, KnownUnit: knownUnit}),
-		now:     now, owners: map[string]string{}, refused: newTally(),
+		decoder: fhir.New(fhir.Options{Zone: zone, MaxBytes: 1 << 30, MaxDepth: 64, KnownUnit: knownUnit, Medication: medications.Codes}),
+		now:     now, owners: map[string]string{}, medications: medications, refused: newTally(),
 	}
 }
 
@@ -139,6 +141,9 @@ func (s *statements) add(i item) error {
 				s.take("", clinical.Assertion{}, e.Err, i.place)
 			case e.Method == http.MethodDelete:
 				name := e.Type + "/" + e.ID
+				if e.Type == "Medication" {
+					s.medications.Put(name, clinical.Version{}, nil)
+				}
 				if patient := s.owners[name]; patient != "" {
 					s.take(patient, clinical.Assertion{Resource: name}, nil, i.place)
 				}
@@ -159,6 +164,9 @@ func (s *statements) resource(body []byte, place string, entry int) {
 		err = fhir.InEntry(entry, err)
 	}
 	m.DateUndated(s.now)
+	if err == nil && m.Type == "Medication" {
+		s.medications.Put(m.Assertion.Resource, m.Assertion.Version, fhir.MedicationCodes(body))
+	}
 	if err == nil {
 		s.owners[m.Assertion.Resource] = m.Patient
 	}

@@ -114,15 +114,16 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 
 // engine is the service without its HTTP: the broker, the store and the processors, and the ways to them.
 type engine struct {
-	registry  *prometheus.Registry
-	sets      *processor.RuleSets
-	decoder   *fhir.Decoder
-	broker    *broker.Broker // nil with a cluster
-	store     *store.Store   // nil without the rules role
-	processor *processor.Processor
-	writer    *processor.Writer
-	config    processor.Config
-	simulated bool
+	registry    *prometheus.Registry
+	sets        *processor.RuleSets
+	decoder     *fhir.Decoder
+	medications *processor.Medications
+	broker      *broker.Broker // nil with a cluster
+	store       *store.Store   // nil without the rules role
+	processor   *processor.Processor
+	writer      *processor.Writer
+	config      processor.Config
+	simulated   bool
 }
 
 // gcPercent lets the heap grow to three times what is live before it is collected. What lives long is
@@ -146,7 +147,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 			return nil, err
 		}
 	}
-	e := &engine{registry: prometheus.NewRegistry(), simulated: c.Clock == config.ClockLog}
+	e := &engine{registry: prometheus.NewRegistry(), medications: processor.NewMedications(), simulated: c.Clock == config.ClockLog}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -154,7 +155,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	}()
 	e.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	e.decoder = fhir.New(fhir.Options{Zone: zone, MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Body),
-		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnit})
+		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnit, Medication: e.medications.Codes})
 	e.config = processor.Config{Brokers: c.Kafka.Brokers, Prefix: c.Kafka.Prefix, Partitions: c.Kafka.Partitions,
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: c.Roles, InstanceID: c.Kafka.Instance,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
@@ -164,7 +165,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		}
 		e.config.Brokers = []string{e.broker.Addr()}
 	}
-	deps := processor.Deps{RuleSet: set, Decoder: e.decoder, Logger: logger, Registerer: e.registry}
+	deps := processor.Deps{RuleSet: set, Decoder: e.decoder, Medications: e.medications, Logger: logger, Registerer: e.registry}
 	if slices.Contains(c.Roles, config.RoleRules) {
 		if e.store, err = store.Open(filepath.Join(c.Data, "store"), store.Options{Memory: int64(c.Store.Memory), Logger: logger, Registerer: e.registry}); err != nil {
 			return nil, err
@@ -218,7 +219,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 	}
 	return api.New(api.Options{
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
-		Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
+		Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,

@@ -30,8 +30,11 @@ func (s *Server) postBundle(w http.ResponseWriter, r *http.Request) {
 		writeFaults(w, err)
 		return
 	}
-	items := s.mapEntries(bundle.Entries)
-	if err := s.findDeleted(items); err != nil {
+	items, err := s.mapEntries(bundle.Entries)
+	if err == nil {
+		err = s.findDeleted(items)
+	}
+	if err != nil {
 		s.failed(r, "finding whose a resource is", err)
 		unavailable().write(w, true)
 		return
@@ -74,8 +77,9 @@ func (s *Server) postBundle(w http.ResponseWriter, r *http.Request) {
 		}
 		response.Entry[i].Response = accepted(r, e, positions[of[i]])
 		if e.Method != http.MethodDelete {
-			s.remember(e.Type, e.ID, e.Patient)
+			s.remember(e.Type, e.ID, e.Patient, e.version)
 		}
+		s.learn(e.Type, e.ID, e.version, e.Body)
 	}
 	w.Header().Set("Content-Type", processor.MediaFHIR)
 	writeJSON(w, http.StatusOK, response)
@@ -116,11 +120,14 @@ type item struct {
 	fhir.Entry
 	version clinical.Version
 	stated  clinical.Instant // statedTime
+	former  []string         // patients for whom the resource stated facts before
 }
 
-// mapEntries reads the resource of each entry, and gives a fault to each entry that cannot be taken.
-func (s *Server) mapEntries(entries []fhir.Entry) []item {
+// mapEntries reads the resource of each entry, and gives a fault to each entry that cannot be taken. The
+// error says that it is not known whose a resource was.
+func (s *Server) mapEntries(entries []fhir.Entry) ([]item, error) {
 	items := make([]item, len(entries))
+	last := make(map[string]string) // resource → the patient whom its latest entry names
 	for i := range entries {
 		e := &items[i]
 		e.Entry, e.stated = entries[i], unmoved
@@ -135,13 +142,21 @@ func (s *Server) mapEntries(entries []fhir.Entry) []item {
 				continue
 			}
 			e.Patient, e.version, e.stated = m.Patient, m.Assertion.Version, statedTime(&m.Assertion)
+			if e.former, err = s.former(&m); err != nil {
+				return nil, err
+			}
+			name := m.Type + "/" + m.ID
+			if p := last[name]; p != "" && p != m.Patient && !slices.Contains(e.former, p) {
+				e.former = append(e.former, p)
+			}
+			last[name] = m.Patient
 		case http.MethodDelete:
 		default:
 			e.Err = requestFault(e.Index, "method", fhir.UnknownType, http.StatusUnprocessableEntity,
 				"entries are written, not read or patched", "use POST, PUT or DELETE")
 		}
 	}
-	return items
+	return items, nil
 }
 
 // requestFault is a fault in what an entry asks for.
@@ -155,7 +170,7 @@ func requestFault(index int, element string, reason fhir.Reason, status int, pro
 func (s *Server) findDeleted(items []item) error {
 	for i := range items {
 		e := &items[i]
-		if e.Err != nil || e.Method != http.MethodDelete || e.Patient != "" {
+		if e.Err != nil || e.Method != http.MethodDelete || e.Patient != "" || e.Type == medicationType {
 			continue
 		}
 		same := slices.IndexFunc(items, func(o item) bool { return o.Patient != "" && o.Type == e.Type && o.ID == e.ID })
@@ -184,9 +199,13 @@ func (s *Server) oneByOne(items []item, recorded clinical.Instant) ([]processor.
 		if of[i] = -1; e.Err != nil {
 			continue
 		}
-		of[i] = len(events)
 		event := processor.Event{Patient: e.Patient, Media: processor.MediaFHIR, Method: e.Method,
 			Recorded: s.recordedOf(recorded, e), Body: e.Body}
+		for _, patient := range e.former {
+			events = append(events, processor.Event{Patient: patient, Media: processor.MediaFHIR, Method: http.MethodDelete,
+				Type: e.Type, ID: e.ID, Version: e.version, Recorded: event.Recorded})
+		}
+		of[i] = len(events)
 		if e.Method == http.MethodDelete {
 			event.Type, event.ID = e.Type, e.ID
 		}
@@ -200,8 +219,10 @@ func (s *Server) oneByOne(items []item, recorded clinical.Instant) ([]processor.
 func (s *Server) together(items []item, recorded clinical.Instant) ([]processor.Event, []int) {
 	var patients []string
 	for i := range items {
-		if p := items[i].Patient; p != "" && !slices.Contains(patients, p) {
-			patients = append(patients, p)
+		for _, p := range append([]string{items[i].Patient}, items[i].former...) {
+			if p != "" && !slices.Contains(patients, p) {
+				patients = append(patients, p)
+			}
 		}
 	}
 	if len(patients) == 0 {
@@ -216,10 +237,16 @@ func (s *Server) together(items []item, recorded clinical.Instant) ([]processor.
 	for i := range items {
 		e := &items[i]
 		of[i] = max(0, slices.Index(patients, e.Patient))
-		entries[of[i]] = append(entries[of[i]], e.Entry)
-		if event := &events[of[i]]; recorded == 0 && s.options.Simulated {
-			event.Recorded = max(event.Recorded, e.stated)
+		add := func(to int, entry fhir.Entry) {
+			entries[to] = append(entries[to], entry)
+			if event := &events[to]; recorded == 0 && s.options.Simulated {
+				event.Recorded = max(event.Recorded, e.stated)
+			}
 		}
+		for _, patient := range e.former {
+			add(slices.Index(patients, patient), fhir.Entry{Method: http.MethodDelete, Type: e.Type, ID: e.ID, Version: e.version})
+		}
+		add(of[i], e.Entry)
 	}
 	for i := range events {
 		events[i].Body = processor.BundleBody(entries[i])

@@ -187,9 +187,9 @@ func TestADeleteGoesToThePatientOfTheResource(t *testing.T) {
 
 func TestWhatWasWrittenLatelyIsRememberedAcrossGenerations(t *testing.T) {
 	var r recent
-	r.put("Observation/first", "p1")
+	r.put("Observation/first", "p1", clinical.Version{})
 	for i := range perGeneration {
-		r.put("Observation/"+string(rune('a'+i%26))+strings.Repeat("x", i%50)+strconv.Itoa(i), "p2")
+		r.put("Observation/"+string(rune('a'+i%26))+strings.Repeat("x", i%50)+strconv.Itoa(i), "p2", clinical.Version{})
 	}
 	patient, ok := r.get("Observation/first")
 	require.True(t, ok)

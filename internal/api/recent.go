@@ -1,32 +1,50 @@
 package api
 
-import "sync"
+import (
+	"sync"
 
-// recent remembers whose the resources are that this service wrote lately, so that a DELETE which comes
-// before the store has seen its resource still finds the patient. It holds between perGeneration and
-// twice as many.
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// recent remembers whose the resources are that this service wrote lately, so that a DELETE or another
+// patient's version which comes before the store has seen its resource still finds the patient. It holds
+// between perGeneration and twice as many.
 type recent struct {
 	mu       sync.Mutex
-	now, old map[string]string // resource → patient
+	now, old map[string]owned // by resource
+}
+
+type owned struct {
+	patient string
+	version clinical.Version
 }
 
 const perGeneration = 1 << 15
 
-func (r *recent) put(resource, patient string) {
+// put takes note of a version. One older than that known says nothing of whose the resource is now.
+func (r *recent) put(resource, patient string, version clinical.Version) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.now == nil || len(r.now) >= perGeneration {
-		r.old, r.now = r.now, make(map[string]string, perGeneration/8)
+	if held, ok := r.find(resource); ok && version.Compare(held.version) == clinical.Older {
+		return
 	}
-	r.now[resource] = patient
+	if r.now == nil || len(r.now) >= perGeneration {
+		r.old, r.now = r.now, make(map[string]owned, perGeneration/8)
+	}
+	r.now[resource] = owned{patient, version}
 }
 
 func (r *recent) get(resource string) (string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	patient, ok := r.now[resource]
+	held, ok := r.find(resource)
+	return held.patient, ok
+}
+
+func (r *recent) find(resource string) (owned, bool) {
+	held, ok := r.now[resource]
 	if !ok {
-		patient, ok = r.old[resource]
+		held, ok = r.old[resource]
 	}
-	return patient, ok
+	return held, ok
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
@@ -48,14 +49,26 @@ func (s *Server) writeResource(w http.ResponseWriter, r *http.Request, method, i
 	if recorded == 0 && s.options.Simulated {
 		recorded = statedTime(&m.Assertion)
 	}
-	event := processor.Event{Patient: m.Patient, Media: processor.MediaFHIR, Method: method, Recorded: recorded, Body: body}
-	positions, ok := s.write(w, r, []processor.Event{event}, true)
+	former, err := s.former(&m)
+	if err != nil {
+		s.failed(r, "finding whose a resource is", err)
+		unavailable().write(w, true)
+		return
+	}
+	var events []processor.Event
+	for _, patient := range former {
+		events = append(events, processor.Event{Patient: patient, Media: processor.MediaFHIR, Method: http.MethodDelete,
+			Type: m.Type, ID: m.ID, Version: m.Assertion.Version, Recorded: recorded})
+	}
+	events = append(events, processor.Event{Patient: m.Patient, Media: processor.MediaFHIR, Method: method, Recorded: recorded, Body: body})
+	positions, ok := s.write(w, r, events, true)
 	if !ok {
 		return
 	}
-	s.remember(m.Type, m.ID, m.Patient)
+	s.remember(m.Type, m.ID, m.Patient, m.Assertion.Version)
+	s.learn(m.Type, m.ID, m.Assertion.Version, body)
 	w.Header().Set("Location", location(r, m.Type, m.ID))
-	w.Header().Set("ETag", etag(m.Assertion.Version, positions[0]))
+	w.Header().Set("ETag", etag(m.Assertion.Version, positions[len(positions)-1]))
 	w.Header().Set("Content-Type", processor.MediaFHIR)
 	status := http.StatusOK
 	if method == http.MethodPost {
@@ -94,7 +107,10 @@ func (s *Server) deleteResource(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	typ, id := r.PathValue("type"), r.PathValue("id")
-	patient, ok, err := s.owner(typ + "/" + id)
+	patient, ok, err := "", true, error(nil)
+	if typ != medicationType {
+		patient, ok, err = s.owner(typ + "/" + id)
+	}
 	if err != nil {
 		s.failed(r, "finding whose a resource is", err)
 		unavailable().write(w, true)
@@ -107,15 +123,49 @@ func (s *Server) deleteResource(w http.ResponseWriter, r *http.Request) {
 	}
 	event := processor.Event{Patient: patient, Media: processor.MediaFHIR, Method: http.MethodDelete, Type: typ, ID: id, Recorded: recorded}
 	if _, ok := s.write(w, r, []processor.Event{event}, true); ok {
+		s.learn(typ, id, clinical.Version{}, nil)
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// remember keeps whose a resource is that the log has just taken.
-func (s *Server) remember(typ, id, patient string) {
-	if patient != "" {
-		s.recent.put(typ+"/"+id, patient)
+// medicationType is about no patient: its DELETE stands under no key, and needs no owner to be found.
+const medicationType = "Medication"
+
+// learn tells what a Medication is that the log has just taken; one without a body was deleted.
+func (s *Server) learn(typ, id string, version clinical.Version, body []byte) {
+	if typ == medicationType && s.options.Medications != nil {
+		s.options.Medications.Put(typ+"/"+id, version, fhir.MedicationCodes(body))
 	}
+}
+
+// remember keeps whose a resource is that the log has just taken.
+func (s *Server) remember(typ, id, patient string, version clinical.Version) {
+	if patient != "" {
+		s.recent.put(typ+"/"+id, patient, version)
+	}
+}
+
+// former is for whom else the resource states facts, as far as the service remembers and the store of this
+// process knows: a version that names another patient must take the facts away from them. It may be one
+// of whom the facts were taken already, which changes nothing. The DELETE is limited to the version, so that
+// one which arrives late takes nothing away; one number used for two patients is therefore stated for both.
+func (s *Server) former(m *fhir.Mapped) ([]string, error) {
+	if m.Counted == fhir.NoFactsForType {
+		return nil, nil
+	}
+	resource := m.Type + "/" + m.ID
+	var former []string
+	if patient, ok := s.recent.get(resource); ok && patient != m.Patient {
+		former = append(former, patient)
+	}
+	patient, ok, err := s.options.Owners.Owner(resource)
+	if err != nil && !errors.Is(err, ErrNotServed) { // an intake by itself has no store to ask
+		return nil, err
+	}
+	if ok && patient != m.Patient && !slices.Contains(former, patient) {
+		former = append(former, patient)
+	}
+	return former, nil
 }
 
 func (s *Server) owner(resource string) (string, bool, error) {

@@ -23,9 +23,17 @@ type Reader interface {
 	Active(ctx context.Context, patient string, o store.ReadOptions) (store.Answer, error)
 }
 
-// Owners finds the patient for whom a resource ("Observation/7") states facts.
+// Owners finds the patient for whom a resource ("Observation/7") states facts: to delete it, and to take
+// its facts away when a version names another patient. What it does not know, such as a resource whose
+// patient another process of a cluster owns, stays with that patient.
 type Owners interface {
 	Owner(resource string) (patient string, ok bool, err error)
+}
+
+// Medications is told what each Medication ("Medication/123") is that the log has taken, before the caller
+// is answered, so that whatever refers to it next finds it. No codes: it was deleted or entered in error.
+type Medications interface {
+	Put(reference string, version clinical.Version, codes []clinical.Code)
 }
 
 // Worklist lists what is active across patients, the most severe first.
@@ -59,12 +67,13 @@ type Options struct {
 	Rules     Rules
 	Partition func(patient string) int32
 
-	Ready      func() error // nil error: ready; nil func: always ready
-	Version    Version
-	Simulated  bool                // clock: log: events carry the instant at which they are recorded
-	Gatherer   prometheus.Gatherer // what /metrics shows; nil: nothing
-	Registerer prometheus.Registerer
-	Logger     *slog.Logger
+	Medications Medications  // nil: nobody is told
+	Ready       func() error // nil error: ready; nil func: always ready
+	Version     Version
+	Simulated   bool                // clock: log: events carry the instant at which they are recorded
+	Gatherer    prometheus.Gatherer // what /metrics shows; nil: nothing
+	Registerer  prometheus.Registerer
+	Logger      *slog.Logger
 
 	MaxBody         int           // bytes; 16 MiB
 	MaxPatientID    int           // bytes; 64

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 // Bundle is a FHIR Bundle taken apart for the log.
@@ -20,9 +22,10 @@ type Entry struct {
 	FullURL  string
 	Method   string // as requested; where nothing is, PUT of a resource with an id and POST of one without
 	Type, ID string
-	Patient  string          // "" for what is about no patient, and for the DELETE of anything but a Patient
-	Body     json.RawMessage // nil for an interaction without a resource
-	Err      error           // this entry alone is bad: an ErrorList
+	Patient  string           // "" for what is about no patient, and for the DELETE of anything but a Patient
+	Body     json.RawMessage  // nil for an interaction without a resource
+	Version  clinical.Version // of a DELETE that its maker limits: what a newer version states stays. Bundle leaves it zero
+	Err      error            // this entry alone is bad: an ErrorList
 }
 
 // Groups puts the entries of one patient together, patients in order of their first entry and each

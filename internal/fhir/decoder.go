@@ -21,6 +21,11 @@ type Options struct {
 	// is called from many goroutines. Units of doses are kept as sent and not asked about, since FHIR
 	// lets them be words ("tablet").
 	KnownUnit func(unit string) bool
+
+	// Medication gives the codes of a Medication that came in an earlier input, by "Medication/" and its
+	// id; none where it is not known. nil knows none. It is called from many goroutines; what it returns
+	// is not changed.
+	Medication func(reference string) []clinical.Code
 }
 
 // Decoder maps FHIR to facts. It may be used by any number of goroutines at once.

@@ -1,5 +1,5 @@
-// Package fhir turns FHIR R4 into facts. It is pure: no clock, no I/O, no logs; the same bytes give
-// the same facts for ever.
+// Package fhir turns FHIR R4 into facts. It is pure: no clock, no I/O, no logs; the same bytes, and the
+// same answers of Options, give the same facts for ever.
 //
 // # What becomes a fact
 //
@@ -13,12 +13,21 @@
 //
 // Every coding of a CodeableConcept is in the fact's stream. A concept that has only a text gives the
 // code "text|" and the text in lower case; a reference to something that is not in the input gives
-// "reference|" and the reference. Other types of R4 state no facts; they are Counted as such, not
-// refused. Elements that the mapping does not know are ignored.
+// "reference|" and the reference, besides the codes of a Medication that came earlier. Other types of
+// R4 state no facts; they are Counted as such, not refused. Elements that the mapping does not know are
+// ignored.
 //
 // A resource that is entered in error, and one that says no more than what is planned or was called
 // off, states no facts. What was refuted, not done, not given, not taken, or must not be performed is
 // a fact with the attribute negated.
+//
+// # A Medication on its own
+//
+// A medication resource that refers to a Medication has every coding of it in its fact's stream. The
+// Medication is looked for among the contained resources, in the same Bundle, and then among those that
+// came earlier, as far as Options.Medication knows them. A Medication that arrives or changes after the
+// resource that refers to it changes nothing until that resource is sent again, in a newer version if it
+// has versions.
 //
 // # When it was
 //

@@ -196,13 +196,14 @@ func (m *mapper) medication(r *medicine, s span, a attributes) {
 	a.token(clinical.AttrStatus, r.Status)
 	codes := r.MedicationCodeableConcept.codes()
 	if r.MedicationReference != nil {
-		codes = append(codes, m.referred("medicationReference", r.MedicationReference, "Medication")...)
+		codes = append(codes, m.referred("medicationReference", r.MedicationReference, medicationType)...)
 	}
 	m.fact(clinical.KindMedication, codes, s, 0, &clinical.Detail{Attributes: a.sorted()})
 }
 
 // referred is the codes of what a reference means: of the contained resource, whether FHIR put it
-// there (#id) or Bundle did (Type/id); else the reference itself as a code, so that it is not lost.
+// there (#id) or Bundle did (Type/id); else the reference itself as a code, so that it is not lost, with
+// the codes of the Medication of that name where an earlier input brought it.
 func (m *mapper) referred(element string, ref *reference, typ string) []clinical.Code {
 	if ref.Reference == "" {
 		if i := ref.Identifier; i != nil && i.Value != "" {
@@ -235,7 +236,34 @@ func (m *mapper) referred(element string, ref *reference, typ string) []clinical
 	if t.kind == literalTarget {
 		name = t.typ + "/" + t.id
 	}
-	return []clinical.Code{clinical.NewCode("reference", name)}
+	codes := []clinical.Code{clinical.NewCode("reference", name)}
+	if t.kind == urnTarget || t.kind == literalTarget && t.typ == typ {
+		codes = append(codes, m.d.earlier(typ, t.id)...)
+	}
+	return codes
+}
+
+// earlier is the codes of a resource that came before this input.
+func (d *Decoder) earlier(typ, id string) []clinical.Code {
+	if typ != medicationType || d.options.Medication == nil {
+		return nil
+	}
+	return d.options.Medication(typ + "/" + id)
+}
+
+const medicationType = "Medication"
+
+// MedicationCodes is what the JSON of a Medication says that it is: every coding of its code. One that
+// was entered in error, or cannot be read, is nothing.
+func MedicationCodes(data []byte) []clinical.Code {
+	var r struct {
+		Status string   `json:"status"`
+		Code   *concept `json:"code"`
+	}
+	if decode(data, medicationType, &r) != nil || r.Status == "entered-in-error" {
+		return nil
+	}
+	return r.Code.codes()
 }
 
 // dosageSpan is the whole time that the dosages' timings bound.
