@@ -198,3 +198,14 @@ func walk(e rules.Expr, visit func(rules.Expr)) {
 		walk(part, visit)
 	}
 }
+
+// termsOf are the terms that e asks, each once, in the order in which it names them.
+func termsOf(e rules.Expr) []*rules.Term {
+	var terms []*rules.Term
+	walk(e, func(e rules.Expr) {
+		if ref, ok := e.(*rules.TermRef); ok && !slices.Contains(terms, ref.Term) {
+			terms = append(terms, ref.Term)
+		}
+	})
+	return terms
+}

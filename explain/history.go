@@ -13,7 +13,21 @@ type Statement struct {
 	// Order breaks ties between facts at one instant: the one stated later in the log is the later, and
 	// has the greater Order. No two statements of a History share one.
 	Order uint64
+
+	Resource string           // "Observation/123", in this Version; "" for a monitor's
+	Version  clinical.Version //
+	Recorded clinical.Instant // when the log learned of it
 }
+
+// orderBits leave room for a million facts in one record.
+const orderBits = 20
+
+// Offset is the place in the facts log of the record that stated it, Index its place among that record's
+// facts.
+func (s Statement) Offset() int64 { return int64(s.Order >> orderBits) }
+
+// Index is documented at Offset.
+func (s Statement) Index() int { return int(s.Order & (1<<orderBits - 1)) }
 
 // History is every fact that holds of one patient as known at some position of the log, in any order.
 type History []Statement
@@ -31,25 +45,35 @@ type stated struct {
 	facts   []Statement
 }
 
-// Apply asserts everything that the record at this offset of the facts log says. Control records and
-// refusals say nothing.
-func (l *Ledger) Apply(r clinical.Record, offset int64) {
+// Apply asserts everything that the record at this offset of the facts log says, and returns what holds
+// no more and what holds newly. Control records and refusals say nothing.
+func (l *Ledger) Apply(r *clinical.Record, offset int64) (gone, added []Statement) {
 	first := 0
-	for _, a := range r.Assertions {
-		l.Assert(a, offset, first)
+	for i := range r.Assertions {
+		a := &r.Assertions[i]
+		g, n := l.assert(a, r.Recorded, offset, first)
+		// What one record states and replaces again was never there for anybody.
+		for _, s := range g {
+			if i := slices.IndexFunc(added, func(x Statement) bool { return x.Order == s.Order }); i >= 0 {
+				added = slices.Delete(added, i, i+1)
+			} else {
+				gone = append(gone, s)
+			}
+		}
+		added = append(added, n...)
 		first += len(a.Facts)
 	}
+	return gone, added
 }
 
-// Assert takes one assertion of the record at offset; first is the index within that record of the
-// assertion's first fact. A fact's Order is offset<<16 plus its index within the record, so that a
-// record may state up to 65,536 facts.
+// assert takes one assertion of the record at offset; first is the index within that record of the
+// assertion's first fact. A fact's Order is its record's offset and then its index within the record.
 //
 // An assertion whose version is older than the one held, or the same, changes nothing. One that states
 // what the resource states already changes only the version held: the facts keep their Order. Any other
 // replaces all facts of the resource. The Ledger keeps the Details that the facts point to and never
 // changes them.
-func (l *Ledger) Assert(a clinical.Assertion, offset int64, first int) {
+func (l *Ledger) assert(a *clinical.Assertion, recorded clinical.Instant, offset int64, first int) (gone, added []Statement) {
 	if l.resources == nil {
 		l.resources = map[string]*stated{}
 	}
@@ -62,21 +86,27 @@ func (l *Ledger) Assert(a clinical.Assertion, offset int64, first int) {
 		held = &stated{}
 		l.resources[name] = held
 	} else if a.Version.Compare(held.version) != clinical.Newer {
-		return
+		return nil, nil
 	}
 	held.version = a.Version
 	if slices.EqualFunc(held.facts, a.Facts, func(s Statement, f clinical.Fact) bool { return sameFact(s.Fact, f) }) {
-		return
+		return nil, nil
 	}
-	held.facts = nil
+	gone, held.facts = held.facts, make([]Statement, 0, len(a.Facts))
 	for i, f := range a.Facts {
-		held.facts = append(held.facts, Statement{Fact: f, Order: uint64(offset)<<16 + uint64(first+i)})
+		held.facts = append(held.facts, Statement{Fact: f, Order: uint64(offset)<<orderBits + uint64(first+i),
+			Resource: a.Resource, Version: a.Version, Recorded: recorded})
 	}
+	return gone, held.facts
 }
 
 // History is every fact that holds now, in the order of the log. The caller owns it.
 func (l *Ledger) History() History {
-	var h History
+	n := 0
+	for _, r := range l.resources {
+		n += len(r.facts)
+	}
+	h := make(History, 0, n)
 	for _, r := range l.resources {
 		h = append(h, r.facts...)
 	}
@@ -90,7 +120,7 @@ func sameFact(x, y clinical.Fact) bool {
 		x.Time == y.Time && x.End == y.End && x.Number == y.Number && sameDetail(detailOf(x), detailOf(y))
 }
 
-func sameDetail(x, y clinical.Detail) bool {
+func sameDetail(x, y *clinical.Detail) bool {
 	return x.Type == y.Type && x.Comparator == y.Comparator && x.Precision == y.Precision && x.Unnamed == y.Unnamed &&
 		x.Unit == y.Unit && x.Text == y.Text && slices.Equal(x.Codes, y.Codes) &&
 		slices.EqualFunc(x.Attributes, y.Attributes, sameAttribute)
@@ -100,10 +130,13 @@ func sameAttribute(x, y clinical.Attribute) bool {
 	return x.Name == y.Name && x.Numeric == y.Numeric && x.Number == y.Number && slices.Equal(x.Codes, y.Codes)
 }
 
-// detailOf is the fact's Detail; a fact without one says nothing besides when.
-func detailOf(f clinical.Fact) clinical.Detail {
+// nothing is the Detail of a fact that says nothing besides when.
+var nothing = new(clinical.Detail)
+
+// detailOf is the fact's Detail, which is only to be read.
+func detailOf(f clinical.Fact) *clinical.Detail {
 	if f.Detail == nil {
-		return clinical.Detail{}
+		return nothing
 	}
-	return *f.Detail
+	return f.Detail
 }

@@ -30,38 +30,38 @@ func TestALedgerKeepsWhatHolds(t *testing.T) {
 		want []held
 	}{
 		{"a resource states its facts", []clinical.Assertion{states(numbered(1), 1, 2)},
-			[]held{{1, 1 << 16}, {2, 1<<16 + 1}}},
+			[]held{{1, 1 << 20}, {2, 1<<20 + 1}}},
 		{"a newer version replaces all of them", []clinical.Assertion{states(numbered(1), 1, 2), states(numbered(2), 2, 3)},
-			[]held{{2, 2 << 16}, {3, 2<<16 + 1}}},
+			[]held{{2, 2 << 20}, {3, 2<<20 + 1}}},
 		{"other resources stay", []clinical.Assertion{states(numbered(1), 1), other, states(numbered(2), 2)},
-			[]held{{9, 2 << 16}, {2, 3 << 16}}},
+			[]held{{9, 2 << 20}, {2, 3 << 20}}},
 		{"an older version arriving late changes nothing", []clinical.Assertion{states(numbered(2), 2), states(numbered(1), 1)},
-			[]held{{2, 1 << 16}}},
+			[]held{{2, 1 << 20}}},
 		{"an older update arriving late changes nothing", []clinical.Assertion{states(updated(noon), 2), states(updated(noon-1), 1)},
-			[]held{{2, 1 << 16}}},
+			[]held{{2, 1 << 20}}},
 		{"the same version changes nothing", []clinical.Assertion{states(numbered(2), 2), states(numbered(2), 1)},
-			[]held{{2, 1 << 16}}},
+			[]held{{2, 1 << 20}}},
 		{"without versions the later in the log is the newer", []clinical.Assertion{states(numbered(0), 2), states(numbered(0), 1)},
-			[]held{{1, 2 << 16}}},
+			[]held{{1, 2 << 20}}},
 		{"equal updates are decided by the contents", []clinical.Assertion{states(updated(noon), 2), states(updated(noon), 1)},
-			[]held{{1, 2 << 16}}},
+			[]held{{1, 2 << 20}}},
 		{"the same content again keeps its place in the order", []clinical.Assertion{states(numbered(1), 1), states(numbered(2), 1)},
-			[]held{{1, 1 << 16}}},
+			[]held{{1, 1 << 20}}},
 		{"the same content again moves the version held", []clinical.Assertion{states(numbered(1), 1), states(numbered(3), 1), states(numbered(2), 2)},
-			[]held{{1, 1 << 16}}},
+			[]held{{1, 1 << 20}}},
 		{"one fact more is other content", []clinical.Assertion{states(numbered(1), 1), states(numbered(2), 1, 2)},
-			[]held{{1, 2 << 16}, {2, 2<<16 + 1}}},
+			[]held{{1, 2 << 20}, {2, 2<<20 + 1}}},
 		{"no facts retract", []clinical.Assertion{states(numbered(1), 1), states(numbered(2))}, nil},
 		{"an older version does not revive what was retracted", []clinical.Assertion{states(numbered(1), 1), states(numbered(3)), states(numbered(2), 2)}, nil},
 		{"nor does one that was retracted before it was known", []clinical.Assertion{states(numbered(3)), states(numbered(2), 2)}, nil},
 		{"a newer version does", []clinical.Assertion{states(numbered(1), 1), states(numbered(2)), states(numbered(3), 1)},
-			[]held{{1, 3 << 16}}},
+			[]held{{1, 3 << 20}}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var l Ledger
 			for i, a := range c.log {
-				l.Assert(a, int64(i+1), 0)
+				l.assert(&a, 0, int64(i+1), 0)
 			}
 			var got []held
 			for _, s := range l.History() {
@@ -108,16 +108,16 @@ func TestOtherContentIsSeenInEveryField(t *testing.T) {
 
 func TestARecordNumbersItsFactsThroughout(t *testing.T) {
 	var l Ledger
-	l.Apply(clinical.Record{Assertions: []clinical.Assertion{
+	l.Apply(&clinical.Record{Assertions: []clinical.Assertion{
 		{Resource: "Observation/1", Facts: []clinical.Fact{result(noon, 1), result(noon, 2)}},
 		{Resource: "Observation/2", Facts: []clinical.Fact{result(noon, 3)}},
 	}}, 7)
-	l.Apply(clinical.Record{Tick: true}, 8)
+	l.Apply(&clinical.Record{Tick: true}, 8)
 	h := l.History()
 
 	require.Len(t, h, 3)
 	for i, s := range h {
-		require.Equal(t, uint64(7<<16+i), s.Order)
+		require.Equal(t, uint64(7<<20+i), s.Order)
 		require.Equal(t, float64(i+1), s.Fact.Number)
 	}
 }

@@ -126,7 +126,10 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, ok := belongs(site, c.input, c.fact)
+			in := *c.input
+			in.ID = 0
+			r := NewReference(&rules.Program{Units: site.Units, Inputs: []*rules.Input{&in}})
+			got, ok := r.belongs(&in, c.fact)
 			require.Equal(t, c.belongs, ok)
 			require.Equal(t, value(c.value), got)
 		})

@@ -8,14 +8,10 @@ import (
 // person is what the log said last about the patient's own person; false if it never said anything.
 // Its Time is the birth date, its End the instant of death.
 func (r *reading) person() (clinical.Fact, bool) {
-	var latest Statement
-	found := false
-	for _, s := range r.history {
-		if s.Fact.Stream.Kind == clinical.KindPatient && (!found || s.Order > latest.Order) {
-			latest, found = s, true
-		}
+	if len(r.persons) == 0 {
+		return clinical.Fact{}, false
 	}
-	return latest.Fact, found
+	return r.persons[len(r.persons)-1].Fact, true
 }
 
 // patient answers the terms about the patient. They take no window.
@@ -44,7 +40,7 @@ func (r *reading) age(step int, birth, now clinical.Instant) rules.Value {
 	return rules.NumberOf(float64(completed(step, birth, now, r.program.Zone)))
 }
 
-func sex(d clinical.Detail) rules.Value {
+func sex(d *clinical.Detail) rules.Value {
 	a := d.Attribute(clinical.AttrSex)
 	if a == nil || len(a.Codes) == 0 {
 		return rules.Value{}

@@ -1,19 +1,44 @@
 package explain
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/rules"
 )
 
-// Reference evaluates the rules of one program straight over a patient's facts. It holds nothing but
-// the program: any number of goroutines may use one at the same time, and no answer depends on an
-// earlier question. A History given to it is only read.
+// Reference evaluates the rules of one program straight over a patient's facts. Any number of goroutines
+// may use one at the same time, and no answer depends on an earlier question: what it remembers are
+// things that are always so, such as which inputs list a code. A History given to it is only read.
 type Reference struct {
 	program *rules.Program
+	asks    []asks    // by input
+	asking  [][]int32 // by input: the rules whose condition asks it
+
+	conversions sync.Map // [2]string, from and to → conversion
+	takers      sync.Map // a stream's key → []int, the inputs that list one of its codes
 }
 
+// asks says which exclusions an input's `where` speaks about.
+type asks struct{ negated, absent bool }
+
 // NewReference evaluates p.
-func NewReference(p *rules.Program) *Reference { return &Reference{program: p} }
+func NewReference(p *rules.Program) *Reference {
+	r := &Reference{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs))}
+	for i, in := range p.Inputs {
+		r.asks[i] = asks{asksFor(in.Where, clinical.AttrNegated), asksFor(in.Where, clinical.AttrAbsentReason)}
+	}
+	for i, rule := range p.Rules {
+		for _, t := range termsOf(rule.When) {
+			if a := &r.asking[t.Input]; !slices.Contains(*a, int32(i)) {
+				*a = append(*a, int32(i))
+			}
+		}
+	}
+	return r
+}
 
 // Truth is what the rule says of a patient with these facts at the instant now.
 func (r *Reference) Truth(rule *rules.Rule, h History, now clinical.Instant) rules.Truth {
@@ -30,19 +55,43 @@ func (r *Reference) Expr(e rules.Expr, h History, now clinical.Instant) rules.Va
 	return r.read(h).expr(e, now)
 }
 
-// reading is one patient's facts as the inputs of one program see them. Which facts belong to an input
-// does not depend on the instant asked about, so one reading serves every instant of one question.
-type reading struct {
-	program *rules.Program
-	history History
-	members map[int][]member // by input, filled as terms ask
+// takersOf is every input whose kind and codes take the stream.
+func (r *Reference) takersOf(s clinical.Stream) []int {
+	key := s.Key()
+	if known, ok := r.takers.Load(key); ok {
+		return known.([]int)
+	}
+	var ids []int
+	for id, in := range r.program.Inputs {
+		if takes(in, s) {
+			ids = append(ids, id)
+		}
+	}
+	r.takers.Store(key, ids)
+	return ids
 }
 
-func (r *Reference) read(h History) *reading {
-	return &reading{program: r.program, history: h, members: map[int][]member{}}
+// conversion leads from one unit to another, if there is a way.
+type conversion struct {
+	ucum.Conversion
+	ok bool
 }
 
-// expr evaluates a rule's condition, or a part of one, at now.
-func (r *reading) expr(e rules.Expr, now clinical.Instant) rules.Value {
-	return evaluate(e, scope{term: func(t *rules.Term) rules.Value { return r.term(t, now) }})
+// conversion finds the way from a unit to the input's. A site may spell units in ways of its own.
+func (r *Reference) conversion(from, to string) conversion {
+	key := [2]string{from, to}
+	if known, ok := r.conversions.Load(key); ok {
+		return known.(conversion)
+	}
+	var c conversion
+	source, err := ucum.ParseLoose(from, r.program.Units)
+	if err == nil {
+		var target ucum.Unit
+		if target, err = ucum.ParseLoose(to, r.program.Units); err == nil {
+			c.Conversion, err = ucum.Between(source, target)
+		}
+	}
+	c.ok = err == nil
+	r.conversions.Store(key, c)
+	return c
 }

@@ -2,6 +2,9 @@ package explain
 
 import (
 	"fmt"
+	"iter"
+	"math"
+	"sort"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
@@ -23,17 +26,14 @@ func (r *reading) term(t *rules.Term, now clinical.Instant) rules.Value {
 		return rules.NumberOf(float64(len(facts)))
 	case rules.LastTime, rules.FirstTime, rules.HoursSince, rules.DaysSince:
 		return times(t.Op, facts, now)
-	}
-	values := valuesOf(facts)
-	switch t.Op {
 	case rules.Last, rules.First:
-		return ends(t.Op, values)
+		return ends(t.Op, facts)
 	case rules.Min:
-		return least(values)
+		return least(facts)
 	case rules.Max:
-		return greatest(values)
+		return greatest(facts)
 	case rules.Sum, rules.Mean, rules.Delta:
-		return total(t.Op, values)
+		return total(t.Op, facts)
 	}
 	panic(fmt.Sprintf("explain: unknown term %q", t.Source))
 }
@@ -41,18 +41,27 @@ func (r *reading) term(t *rules.Term, now clinical.Instant) rules.Value {
 // window is the facts that the term sees at now, in order of time. With no window they are those with
 // time <= now, with one those between its two ends; both ends are inside. A fact after now is not seen.
 func (r *reading) window(t *rules.Term, now clinical.Instant) []member {
-	earliest, latest := clinical.Never, now
-	if !t.Window.All {
-		earliest = ago(t.Window.From, now, r.program.Zone)
-		latest = ago(t.Window.To, now, r.program.Zone)
+	earliest, latest := r.bounds(t.Window, now)
+	return between(r.input(t.Input), earliest, latest)
+}
+
+// bounds are the two ends of a window at now, both inside.
+func (r *reading) bounds(w rules.Window, now clinical.Instant) (earliest, latest clinical.Instant) {
+	if w.All {
+		return clinical.Never, now
 	}
-	var seen []member
-	for _, m := range r.input(t.Input) {
-		if earliest <= m.Fact.Time && m.Fact.Time <= latest {
-			seen = append(seen, m)
-		}
-	}
-	return seen
+	return ago(w.From, now, r.program.Zone), ago(w.To, now, r.program.Zone)
+}
+
+// between is the facts with earliest <= time <= latest. They lie together, since all are in order of time.
+func between(facts []member, earliest, latest clinical.Instant) []member {
+	facts = facts[since(facts, earliest):]
+	return facts[:sort.Search(len(facts), func(i int) bool { return facts[i].Fact.Time > latest })]
+}
+
+// since is how many of the facts are before the instant t.
+func since(facts []member, t clinical.Instant) int {
+	return sort.Search(len(facts), func(i int) bool { return facts[i].Fact.Time >= t })
 }
 
 // active says whether some fact has begun and not ended.
@@ -82,49 +91,54 @@ func times(op rules.Op, facts []member, now clinical.Instant) rules.Value {
 	return rules.NumberOf(float64(now-last) / 86_400_000)
 }
 
-// valuesOf is the values of those facts that carry one, in order of time.
-func valuesOf(facts []member) []rules.Value {
-	var values []rules.Value
-	for _, m := range facts {
-		if m.value.Kind != rules.Missing {
-			values = append(values, m.value)
+// valued goes through those facts that carry a value, in order of time.
+func valued(facts []member) iter.Seq[rules.Value] {
+	return func(yield func(rules.Value) bool) {
+		for i := range facts {
+			if facts[i].value.Kind != rules.Missing && !yield(facts[i].value) {
+				return
+			}
 		}
 	}
-	return values
 }
 
 // ends is the first or the last value, with its comparator.
-func ends(op rules.Op, values []rules.Value) rules.Value {
-	switch {
-	case len(values) == 0:
-		return rules.Value{}
-	case op == rules.First:
-		return values[0]
+func ends(op rules.Op, facts []member) rules.Value {
+	if op == rules.First {
+		for v := range valued(facts) {
+			return v
+		}
 	}
-	return values[len(values)-1]
+	for i := len(facts) - 1; i >= 0; i-- {
+		if facts[i].value.Kind != rules.Missing {
+			return facts[i].value
+		}
+	}
+	return rules.Value{}
 }
 
-// bounds says which comparators the values carry.
-func bounds(values []rules.Value) (below, above bool) {
-	for _, v := range values {
+// comparators says how many of the facts carry a value, and which comparators those do.
+func comparators(facts []member) (n int, below, above bool) {
+	for v := range valued(facts) {
+		n++
 		below = below || v.Bound == clinical.Below
 		above = above || v.Bound == clinical.Above
 	}
-	return below, above
+	return n, below, above
 }
 
 // greatest is the greatest number stated: Above when any value is Above, else Below if a value with
 // that number is; missing with both.
-func greatest(values []rules.Value) rules.Value {
-	below, above := bounds(values)
-	if len(values) == 0 || below && above {
+func greatest(facts []member) rules.Value {
+	n, below, above := comparators(facts)
+	if n == 0 || below && above {
 		return rules.Value{}
 	}
-	most := rules.NumberOf(values[0].Num)
-	for _, v := range values {
+	most := rules.NumberOf(math.Inf(-1))
+	for v := range valued(facts) {
 		most.Num = max(most.Num, v.Num)
 	}
-	for _, v := range values {
+	for v := range valued(facts) {
 		if v.Bound == clinical.Above || v.Bound == clinical.Below && v.Num == most.Num {
 			most.Bound = v.Bound
 		}
@@ -134,16 +148,16 @@ func greatest(values []rules.Value) rules.Value {
 
 // least is the least number stated: Below when any value is Below, else Above if a value with that
 // number is; missing with both.
-func least(values []rules.Value) rules.Value {
-	below, above := bounds(values)
-	if len(values) == 0 || below && above {
+func least(facts []member) rules.Value {
+	n, below, above := comparators(facts)
+	if n == 0 || below && above {
 		return rules.Value{}
 	}
-	fewest := rules.NumberOf(values[0].Num)
-	for _, v := range values {
+	fewest := rules.NumberOf(math.Inf(1))
+	for v := range valued(facts) {
 		fewest.Num = min(fewest.Num, v.Num)
 	}
-	for _, v := range values {
+	for v := range valued(facts) {
 		if v.Bound == clinical.Below || v.Bound == clinical.Above && v.Num == fewest.Num {
 			fewest.Bound = v.Bound
 		}
@@ -152,21 +166,26 @@ func least(values []rules.Value) rules.Value {
 }
 
 // total is sum, mean or delta: missing as soon as one value carries a comparator.
-func total(op rules.Op, values []rules.Value) rules.Value {
-	if below, above := bounds(values); below || above {
+func total(op rules.Op, facts []member) rules.Value {
+	n, below, above := comparators(facts)
+	if below || above {
 		return rules.Value{}
 	}
+	if op == rules.Delta {
+		if n < 2 {
+			return rules.Value{}
+		}
+		return finite(ends(rules.Last, facts).Num - ends(rules.First, facts).Num)
+	}
 	sum := 0.0
-	for _, v := range values {
+	for v := range valued(facts) {
 		sum += v.Num
 	}
 	switch {
 	case op == rules.Sum:
 		return finite(sum)
-	case op == rules.Mean && len(values) > 0:
-		return finite(sum / float64(len(values)))
-	case op == rules.Delta && len(values) > 1:
-		return finite(values[len(values)-1].Num - values[0].Num)
+	case n > 0:
+		return finite(sum / float64(n))
 	}
 	return rules.Value{}
 }

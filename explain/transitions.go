@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
@@ -13,6 +14,10 @@ type Change struct {
 	Truth rules.Truth
 }
 
+// horizon is the last instant that is looked at for what time alone does: later than any life, and far
+// enough from Forever for a window to be added.
+const horizon = clinical.Instant(300_000_000_000_000) // the year 11476
+
 // Transitions finds every instant in (from, to] at which the rule's truth changes while nothing new is
 // stated, in order of time, by trying every candidate. Both ends must be instants of a patient's life,
 // not Never or Forever.
@@ -20,7 +25,7 @@ func (r *Reference) Transitions(rule *rules.Rule, h History, from, to clinical.I
 	patient := r.read(h)
 	before := patient.expr(rule.When, from).Truth()
 	var changes []Change
-	for _, at := range r.Candidates(rule, h, from, to) {
+	for at := range patient.candidates(rule.When, from, to) {
 		now := patient.expr(rule.When, at).Truth()
 		if now != before {
 			changes = append(changes, Change{At: at, Truth: now})
@@ -34,96 +39,112 @@ func (r *Reference) Transitions(rule *rules.Rule, h History, from, to clinical.I
 // and without repeats: where a fact enters or leaves a window, a period begins or ends, a month of age
 // is completed, the patient dies, or a comparison of elapsed time tips. Most of them change nothing.
 func (r *Reference) Candidates(rule *rules.Rule, h History, from, to clinical.Instant) []clinical.Instant {
-	patient := r.read(h)
-	edges := within(from, to, patient.edges(rule.When, to))
-	return within(from, to, slices.Concat(edges, patient.tips(rule.When, from, to, edges)))
+	return slices.Collect(r.read(h).candidates(rule.When, from, to))
 }
 
-// within keeps the instants in (from, to], in order and without repeats.
-func within(from, to clinical.Instant, instants []clinical.Instant) []clinical.Instant {
-	kept := slices.DeleteFunc(slices.Clone(instants), func(t clinical.Instant) bool { return t <= from || t > to })
-	slices.Sort(kept)
-	return slices.Compact(kept)
-}
-
-// edges is where a term of the expression other than an elapsed time may change, each with the
-// millisecond before and after it.
-func (r *reading) edges(e rules.Expr, to clinical.Instant) []clinical.Instant {
-	var edges []clinical.Instant
-	add := func(t clinical.Instant) { edges = append(edges, t-1, t, t+1) }
-	walk(e, func(e rules.Expr) {
-		ref, ok := e.(*rules.TermRef)
-		if !ok {
-			return
-		}
-		switch t := ref.Term; t.Op {
-		case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
-			r.lifeEdges(to, add)
-		default:
-			r.windowEdges(t, add)
-		}
-	})
-	return edges
-}
-
-// windowEdges is where a fact of the term's input enters and leaves its window, and where the fact's
-// period begins and ends.
-func (r *reading) windowEdges(t *rules.Term, add func(clinical.Instant)) {
-	for _, m := range r.input(t.Input) {
-		begins, ends := m.Fact.Time, m.Fact.End
-		if begins != clinical.Never {
-			add(begins)
-			if !t.Window.All {
-				add(reaches(t.Window.To, begins, r.program.Zone))
-				add(reaches(t.Window.From, begins+1, r.program.Zone))
+// candidates goes from one to the next.
+func (r *reading) candidates(e rules.Expr, from, to clinical.Instant) iter.Seq[clinical.Instant] {
+	return func(yield func(clinical.Instant) bool) {
+		for at := r.upcoming(e, from); at <= to; at = r.upcoming(e, at) {
+			if !yield(at) {
+				return
 			}
 		}
-		if ends != clinical.Never && ends != clinical.Forever {
-			add(ends + 1)
-		}
 	}
 }
 
-// lifeEdges is the birth, every month of age completed up to the given instant, and the death.
-func (r *reading) lifeEdges(to clinical.Instant, add func(clinical.Instant)) {
+// upcoming is the first instant after now at which time alone could change the value of e; Forever when
+// there is none.
+func (r *reading) upcoming(e rules.Expr, now clinical.Instant) clinical.Instant {
+	edge := clinical.Forever
+	for _, t := range termsOf(e) {
+		edge = min(edge, r.edge(t, now))
+	}
+	return min(edge, r.tip(e, now, edge))
+}
+
+// edge is the first instant after now at which the term may have another answer, but for the time that
+// elapses: a fact enters or leaves its window, a period begins or has ended, a month of age is completed,
+// the patient dies.
+func (r *reading) edge(t *rules.Term, now clinical.Instant) clinical.Instant {
+	switch t.Op {
+	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+		return r.lifeEdge(now)
+	}
+	first := clinical.Forever
+	consider := func(at clinical.Instant) {
+		if at > now {
+			first = min(first, at)
+		}
+	}
+	facts := r.input(t.Input)
+	if t.Op == rules.Active {
+		if i := since(facts, now+1); i < len(facts) {
+			consider(facts[i].Fact.Time)
+		}
+		for i := range facts {
+			if end := facts[i].Fact.End; end < horizon {
+				consider(end + 1)
+			}
+		}
+		return first
+	}
+	earliest, latest := r.bounds(t.Window, now)
+	if i := since(facts, latest+1); i < len(facts) {
+		consider(reaches(t.Window.To, facts[i].Fact.Time, r.program.Zone))
+	}
+	if !t.Window.All {
+		// The earliest fact that is still inside, or has yet to come in, is the first to leave.
+		if i := since(facts, earliest); i < len(facts) {
+			consider(reaches(t.Window.From, facts[i].Fact.Time+1, r.program.Zone))
+		}
+	}
+	return first
+}
+
+// lifeEdge is the birth, the next month of age completed, or the death.
+func (r *reading) lifeEdge(now clinical.Instant) clinical.Instant {
+	first := clinical.Forever
 	person, known := r.person()
 	if !known {
-		return
+		return first
 	}
 	if birth := person.Time; birth != clinical.Never {
-		add(birth)
-		for months := 1; birthday(birth, months-1, r.program.Zone) <= to; months++ {
-			add(birthday(birth, months, r.program.Zone))
+		if now < birth {
+			first = birth
 		}
+		months := 0
+		if now > birth {
+			months = completed(1, birth, now, r.program.Zone)
+		}
+		for ; birthday(birth, months, r.program.Zone) <= now; months++ {
+		}
+		first = min(first, birthday(birth, months, r.program.Zone))
 	}
-	if person.End != clinical.Never && person.End != clinical.Forever {
-		add(person.End)
+	if now < person.End && person.End != clinical.Forever {
+		first = min(first, person.End)
 	}
+	return first
 }
 
-// tips is where a comparison with an elapsed time changes between two neighbouring edges. There every
-// other term stands still and the elapsed time only grows, so that "less" and "less or equal" each
-// change once at most, which bisection finds; every other comparison changes at the same instants.
-func (r *reading) tips(e rules.Expr, from, to clinical.Instant, edges []clinical.Instant) []clinical.Instant {
-	var tips []clinical.Instant
-	bounds := slices.Concat([]clinical.Instant{from}, edges, []clinical.Instant{to + 1})
+// tip is the first instant after now and before edge at which a comparison with an elapsed time changes.
+// Up to the edge every other term stands still and the elapsed time only grows, so that "less" and "less
+// or equal" each change once at most, which bisection finds; every other comparison changes at the same
+// instants.
+func (r *reading) tip(e rules.Expr, now, edge clinical.Instant) clinical.Instant {
+	first := clinical.Forever
+	last := min(edge-1, horizon)
 	for _, c := range elapsedComparisons(e) {
 		for _, op := range []string{"<", "<="} {
 			side := &rules.Binary{Op: op, X: c.X, Y: c.Y}
-			for i := range len(bounds) - 1 {
-				start, last := bounds[i], bounds[i+1]-1
-				if start >= last {
-					continue
-				}
-				begin := r.expr(side, start)
-				changed := func(now clinical.Instant) bool { return r.expr(side, now) != begin }
-				if changed(last) {
-					tips = append(tips, firstTrue(start, last, changed))
-				}
+			begin := r.expr(side, now)
+			changed := func(at clinical.Instant) bool { return r.expr(side, at) != begin }
+			if now < last && changed(last) {
+				first = min(first, firstTrue(now, last, changed))
 			}
 		}
 	}
-	return tips
+	return first
 }
 
 // elapsedComparisons are the comparisons with hours_since or days_since in them.

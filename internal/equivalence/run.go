@@ -159,7 +159,7 @@ func (r *run) record(rec *clinical.Record) error {
 	clock := max(r.clock, rec.Recorded)
 	before := r.ledger.History()
 	stated := len(rec.Assertions) > 0
-	r.ledger.Apply(*rec, offset)
+	r.ledger.Apply(rec, offset)
 	after := r.ledger.History()
 	var want []string
 	for _, rule := range r.program.Rules {

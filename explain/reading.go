@@ -1,0 +1,119 @@
+package explain
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// reading is one patient's facts as the inputs of one program see them. Which facts belong to an input
+// does not depend on the instant asked about, so one reading serves every instant. It is for one
+// goroutine.
+type reading struct {
+	*Reference
+	history History          // every fact
+	whole   bool             // members has every input that any fact belongs to
+	members map[int][]member // by input; what is not there and not whole is read when a term asks
+	persons []Statement      // what was said about the patient's own person, in the order of the log
+}
+
+// member is a fact that belongs to an input, with its value in the input's type and unit: missing when
+// the fact carries no value of that type.
+type member struct {
+	Statement
+	value rules.Value
+}
+
+// read is a reading of a history, of which each input is read when it is first asked.
+func (r *Reference) read(h History) *reading {
+	p := &reading{Reference: r, history: h, members: map[int][]member{}}
+	for _, s := range h {
+		p.meet(s)
+	}
+	return p
+}
+
+// meet takes note of a statement about the patient's own person.
+func (r *reading) meet(s Statement) {
+	if s.Fact.Stream.Kind != clinical.KindPatient {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(r.persons, s.Order, func(x Statement, order uint64) int { return cmp.Compare(x.Order, order) })
+	r.persons = slices.Insert(r.persons, at, s)
+}
+
+// input is every fact of the input, whenever it was: in order of time, and of two at one instant the
+// one stated later in the log is the later. It is only to be read.
+func (r *reading) input(id int) []member {
+	known, ok := r.members[id]
+	if ok || r.whole {
+		return known
+	}
+	in := r.program.Inputs[id]
+	var members []member
+	for _, s := range r.history {
+		if !takes(in, s.Fact.Stream) {
+			continue
+		}
+		if value, ok := r.belongs(in, s.Fact); ok {
+			members = append(members, member{Statement: s, value: value})
+		}
+	}
+	slices.SortFunc(members, inOrderOfTime)
+	r.members[id] = members
+	return members
+}
+
+func inOrderOfTime(x, y member) int {
+	return cmp.Or(cmp.Compare(x.Fact.Time, y.Fact.Time), cmp.Compare(x.Order, y.Order))
+}
+
+// expr evaluates a rule's condition, or a part of one, at now.
+func (r *reading) expr(e rules.Expr, now clinical.Instant) rules.Value {
+	return evaluate(e, scope{term: func(t *rules.Term) rules.Value { return r.term(t, now) }})
+}
+
+// readWhole is a reading of every input, which change keeps up to date.
+func (r *Reference) readWhole(h History) *reading {
+	p := &reading{Reference: r, whole: true, members: map[int][]member{}}
+	for _, s := range h {
+		p.meet(s)
+		for _, id := range r.takersOf(s.Fact.Stream) {
+			if value, ok := r.belongs(r.program.Inputs[id], s.Fact); ok {
+				p.members[id] = append(p.members[id], member{Statement: s, value: value})
+			}
+		}
+	}
+	for _, members := range p.members {
+		slices.SortFunc(members, inOrderOfTime)
+	}
+	return p
+}
+
+// change takes statements out of a whole reading and puts others in. It tells touched the inputs whose
+// facts are others now, some of them more than once.
+func (r *reading) change(gone, added []Statement, touched func(input int)) {
+	for _, s := range gone {
+		r.persons = slices.DeleteFunc(r.persons, func(x Statement) bool { return x.Order == s.Order })
+		for _, id := range r.takersOf(s.Fact.Stream) {
+			members := r.members[id]
+			if i, found := slices.BinarySearchFunc(members, member{Statement: s}, inOrderOfTime); found {
+				r.members[id] = slices.Delete(members, i, i+1)
+				touched(id)
+			}
+		}
+	}
+	for _, s := range added {
+		r.meet(s)
+		for _, id := range r.takersOf(s.Fact.Stream) {
+			if value, ok := r.belongs(r.program.Inputs[id], s.Fact); ok {
+				m := member{Statement: s, value: value}
+				i, _ := slices.BinarySearchFunc(r.members[id], m, inOrderOfTime)
+				r.members[id] = slices.Insert(r.members[id], i, m)
+				touched(id)
+			}
+		}
+	}
+}
