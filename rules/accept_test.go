@@ -224,3 +224,30 @@ func TestTheLimitsAreFaultsToo(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+func TestAnInputSaysWhichValueSetItsCodesAreFrom(t *testing.T) {
+	program, err := Compile([]clinical.File{
+		{Name: "p.yaml", Data: []byte(`pack: p
+valuesets:
+  nsaids: ["rxnorm|5640"]
+inputs:
+  nsaid: {medication: {valueset: nsaids}}
+  recent: {from: nsaid, where: status == 'active'}
+  dialysis: {procedure: {valueset: "http://example.org/dialysis|2"}}
+  listed: {procedure: ["snomed|1"]}
+rules:
+  - {id: r, title: r, severity: info, source: s, when: recent.exists() and nsaid.exists() and dialysis.exists() and listed.exists()}
+`)},
+		{Name: "d.json", Data: []byte(`{"resourceType":"ValueSet","url":"http://example.org/dialysis","name":"Dialysis","version":"2",
+			"compose":{"include":[{"system":"http://snomed.info/sct","concept":[{"code":"302497006"}]}]}}`)},
+	}, CompileOptions{})
+	require.NoError(t, err)
+	sets := map[string]*ValueSet{}
+	for _, in := range program.Inputs {
+		sets[in.Name] = in.ValueSet
+	}
+	require.Equal(t, "nsaids", sets["nsaid"].Name)
+	require.Equal(t, sets["nsaid"], sets["recent"])
+	require.Equal(t, &ValueSet{Name: "Dialysis", URL: "http://example.org/dialysis", Version: "2", Codes: []clinical.Code{"snomed|302497006"}}, sets["dialysis"])
+	require.Nil(t, sets["listed"])
+}

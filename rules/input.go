@@ -65,7 +65,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 		return nil
 	}
 	p := parent.input
-	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, Where: slices.Clone(p.Where), accept: accept{unit: p.accept.unit}}
+	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), accept: accept{unit: p.accept.unit}}
 }
 
 // valueTypes are what `value:` can say.
@@ -103,7 +103,8 @@ func (c *compiler) plainInput(in *inputSource) *Input {
 	}
 	every := in.codes.shape == scalar && in.codes.text == "any"
 	if !every {
-		codes := c.codesOf(in)
+		codes, set := c.codesOf(in)
+		out.ValueSet = set
 		fine = fine && len(codes) > 0
 		out.Codes = make(map[clinical.Code]struct{}, len(codes))
 		for _, code := range codes {
@@ -116,12 +117,12 @@ func (c *compiler) plainInput(in *inputSource) *Input {
 	return out
 }
 
-// codesOf reads a list of codes, or the value sets named.
-func (c *compiler) codesOf(in *inputSource) []clinical.Code {
+// codesOf reads a list of codes, or finds the value set named.
+func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	r := reader{&c.report}
 	what := "the input " + strconv.Quote(in.name)
 	if in.codes.shape != mapping {
-		return r.codes(in.codes, what)
+		return r.codes(in.codes, what), nil
 	}
 	keys := r.keys(in.codes, "the filter of "+what, "valueset")
 	n := keys["valueset"]
@@ -129,17 +130,17 @@ func (c *compiler) codesOf(in *inputSource) []clinical.Code {
 		if len(in.codes.pairs) == 0 {
 			c.add(in.codes.at(), what+" lists no codes", "write a list of codes, `{valueset: name}`, or `any`")
 		}
-		return nil
+		return nil, nil
 	}
 	name := r.word(n, "valueset")
 	if name == "" {
-		return nil
+		return nil, nil
 	}
-	if codes, ok := in.pack.valueSets[name]; ok {
-		return codes
+	if set, ok := in.pack.valueSets[name]; ok {
+		return set.Codes, set
 	}
-	if codes, ok := c.valueSets[name]; ok {
-		return codes
+	if set, ok := c.valueSets[name]; ok {
+		return set.Codes, set
 	}
 	var names []string
 	for s := range in.pack.valueSets {
@@ -153,7 +154,7 @@ func (c *compiler) codesOf(in *inputSource) []clinical.Code {
 		hint = near
 	}
 	c.add(n.at(), fmt.Sprintf("unknown value set %q", name), hint)
-	return nil
+	return nil, nil
 }
 
 func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {

@@ -30,7 +30,7 @@ type pack struct {
 	at        position
 	zone      *time.Location
 	zoneAt    position
-	valueSets map[string][]clinical.Code
+	valueSets map[string]*ValueSet
 	inputs    map[string]*inputSource
 	order     []*inputSource // as written
 	names     []string       // of the inputs
@@ -190,7 +190,7 @@ func readPack(name string, data []byte, report *report) *pack {
 	if root == nil {
 		return nil
 	}
-	p := &pack{at: root.at(), valueSets: map[string][]clinical.Code{}, inputs: map[string]*inputSource{}}
+	p := &pack{at: root.at(), valueSets: map[string]*ValueSet{}, inputs: map[string]*inputSource{}}
 	keys := r.keys(root, "a pack", "pack", "version", "zone", "title", "description", "valuesets", "inputs", "rules")
 	if root.shape != mapping {
 		return nil
@@ -206,7 +206,8 @@ func readPack(name string, data []byte, report *report) *pack {
 	r.zone(p, keys["zone"])
 	if n := keys["valuesets"]; n != nil && r.is(n, mapping, "valuesets") {
 		for _, v := range n.pairs {
-			p.valueSets[v.key.text] = r.codes(v.value, "the value set "+strconv.Quote(v.key.text))
+			name := v.key.text
+			p.valueSets[name] = &ValueSet{Name: name, Codes: r.codes(v.value, "the value set "+strconv.Quote(name))}
 		}
 	}
 	if n := keys["inputs"]; n != nil && r.is(n, mapping, "inputs") {

@@ -24,14 +24,15 @@ type Program struct {
 
 // Input is a named filter over facts.
 type Input struct {
-	ID    int
-	Pack  string
-	Name  string
-	Kind  clinical.Kind
-	Codes map[clinical.Code]struct{} // nil: every code of the kind
-	Type  clinical.ValueType         // what its value terms speak of: Number (the usual), Coded, Boolean, Text
-	Unit  string                     // UCUM; "" takes numbers as they are
-	Where []Expr                     // all must be true of the fact; from the outermost input inwards
+	ID       int
+	Pack     string
+	Name     string
+	Kind     clinical.Kind
+	Codes    map[clinical.Code]struct{} // nil: every code of the kind
+	Type     clinical.ValueType         // what its value terms speak of: Number (the usual), Coded, Boolean, Text
+	Unit     string                     // UCUM; "" takes numbers as they are
+	ValueSet *ValueSet                  // that Codes were taken from by name; nil where the input lists them itself
+	Where    []Expr                     // all must be true of the fact; from the outermost input inwards
 
 	accept accept // Where and the unit, compiled
 }

@@ -68,8 +68,16 @@ func codeHint(code string) string {
 	return fmt.Sprintf("write system and code, as in %q", "loinc|"+code)
 }
 
+// ValueSet is a list of codes that has a name: one of a pack's own, or one of a FHIR file.
+type ValueSet struct {
+	Name    string
+	URL     string          // of a FHIR file
+	Version string          // of a FHIR file, as its author numbers it
+	Codes   []clinical.Code // ascending, each once
+}
+
 // valueSetFiles holds the value sets of FHIR files by name, id and url.
-type valueSetFiles map[string][]clinical.Code
+type valueSetFiles map[string]*ValueSet
 
 type fhirValueSet struct {
 	ResourceType string `json:"resourceType"`
@@ -168,6 +176,7 @@ func (v valueSetFiles) add(s *fhirValueSet, at position, r *report) {
 	if c != nil {
 		r.add(at, fmt.Sprintf("the value set %q %s", label, c.problem), c.hint)
 	}
+	set := &ValueSet{Name: label, URL: s.URL, Version: s.Version, Codes: codes}
 	names := []string{s.Name, s.ID, s.URL}
 	if s.URL != "" && s.Version != "" {
 		names = append(names, s.URL+"|"+s.Version)
@@ -181,7 +190,7 @@ func (v valueSetFiles) add(s *fhirValueSet, at position, r *report) {
 			r.add(at, fmt.Sprintf("the value set %q is in the rule set twice", name), "keep one of the two")
 			continue
 		}
-		v[name] = codes
+		v[name] = set
 	}
 }
 
