@@ -19,6 +19,9 @@ type Reference struct {
 
 	conversions sync.Map // [2]string, from and to → conversion
 	takers      sync.Map // a stream's key → []int, the inputs that list one of its codes
+	digests     sync.Map // *rules.ValueSet → string, the hash of its codes
+	once        sync.Once
+	unstated    []rules.Truth // by rule: see baseline
 }
 
 // asks says which exclusions an input's `where` speaks about.

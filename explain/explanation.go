@@ -1,0 +1,304 @@
+package explain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vigil-cds/vigil/explain/record"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// Frame is what an explanation says that is not in the patient's facts.
+type Frame struct {
+	Patient   string
+	Topic     string // the facts log, and the patient's partition of it
+	Partition int32
+	RuleSet   record.RuleSet // without ValueSets, which are the rule's
+	Known     record.Known
+	Facts     int // most facts shown of one term's window; those that decide are shown always
+}
+
+// Answer explains what the rule is of a patient with these facts at the instant now: with what is missing
+// where it is unknown, what kept it from being true where it is false, and when time alone changes it, up
+// to the instant until.
+func (r *Reference) Answer(rule *rules.Rule, h History, now, _ clinical.Instant, f Frame) *record.Explanation {
+	e := r.read(h).explain(rule, now, f)
+	e.Kind = record.Answer
+	return e
+}
+
+// Explain explains a turn that the course has just given, within the call that gave it. A cause of
+// record.CauseFact is given what the record changed.
+func (c *Course) Explain(t Turn, cause record.Cause, gone, added []Statement, f Frame) *record.Explanation {
+	e := c.reading.explain(t.Rule, t.At, f)
+	e.Kind, e.Before = record.Cleared, record.TruthOf(t.Before)
+	if t.Truth == rules.True {
+		e.Kind = record.Fired
+	}
+	asked := func(s Statement) bool {
+		return slices.ContainsFunc(termsOf(t.Rule.When), func(q *rules.Term) bool {
+			return takes(c.reading.program.Inputs[q.Input], s.Fact.Stream)
+		})
+	}
+	for _, s := range added {
+		if asked(s) {
+			cause.Facts = append(cause.Facts, f.fact(s))
+		}
+	}
+	for _, s := range gone {
+		if asked(s) {
+			cause.Gone = append(cause.Gone, f.fact(s))
+		}
+	}
+	e.Cause = &cause
+	return e
+}
+
+// explain is what can be said of a rule at an instant from the facts alone.
+func (r *reading) explain(rule *rules.Rule, now clinical.Instant, f Frame) *record.Explanation {
+	e := &record.Explanation{
+		Schema: record.Schema, Patient: f.Patient, At: record.Instant(now), Known: f.Known, RuleSet: f.RuleSet,
+		Rule: record.Rule{ID: rule.ID, Pack: rule.Pack, Version: rule.Version, Title: rule.Title, Severity: rule.Severity.String(),
+			Source: rule.Source, When: rule.When.String()},
+		Terms: []record.Term{}, Facts: []record.Fact{}, Suffices: []int{},
+	}
+	w := witness{reading: r, now: now, frame: f, places: map[uint64]int{}}
+	w.terms = termsOf(rule.When)
+	if rule.Message != nil {
+		for _, id := range rule.Message.Terms {
+			if t := r.program.Terms[id]; !slices.Contains(w.terms, t) {
+				w.terms = append(w.terms, t)
+			}
+		}
+	}
+	tree := w.node(rule.When)
+	truth := tree.truth
+	decide(&tree)
+	e.Truth = record.TruthOf(truth)
+	enough := w.suffices(rule.When, truth, &tree)
+	e.Terms, e.Facts, e.Suffices = w.evidence(enough)
+	root := tree.record()
+	e.Tree = &root
+	e.RuleSet.ValueSets = r.valueSets(w.terms)
+	if truth == rules.True && rule.Message != nil {
+		e.Message = rule.Message.Render(w.values())
+	}
+	return e
+}
+
+// witness gathers what one explanation shows.
+type witness struct {
+	*reading
+	now    clinical.Instant
+	frame  Frame
+	terms  []*rules.Term  // in the order of Explanation.Terms
+	places map[uint64]int // of facts in Explanation.Facts, by Order
+}
+
+// values is the terms' answers by slot, as a message wants them.
+func (w *witness) values() []rules.Value {
+	values := make([]rules.Value, len(w.program.Terms))
+	for _, t := range w.terms {
+		values[t.ID] = w.term(t, w.now)
+	}
+	return values
+}
+
+// evidence is what each term asked and saw, with every fact that is shown, once, in order of time.
+func (w *witness) evidence(enough map[uint64]bool) (terms []record.Term, facts []record.Fact, suffices []int) {
+	shown := make([][]member, len(w.terms))
+	var all []member
+	for i, t := range w.terms {
+		seen := w.seen(t)
+		shown[i] = w.choose(seen, enough)
+		all = append(all, shown[i]...)
+		if latest := w.latest(t); len(seen) == 0 && latest != nil {
+			all = append(all, *latest)
+		}
+	}
+	slices.SortFunc(all, inOrderOfTime)
+	all = slices.CompactFunc(all, func(x, y member) bool { return x.Order == y.Order })
+	facts, suffices = make([]record.Fact, len(all)), []int{}
+	for i, m := range all {
+		w.places[m.Order] = i
+		facts[i] = w.frame.fact(m.Statement)
+		if enough[m.Order] {
+			suffices = append(suffices, i)
+		}
+	}
+	terms = make([]record.Term, len(w.terms))
+	for i, t := range w.terms {
+		terms[i] = w.describe(t, shown[i])
+	}
+	return terms, facts, suffices
+}
+
+// seen is the facts that a term looks at: those of its window; those whose period holds for active; the
+// statement about the patient's person.
+func (w *witness) seen(t *rules.Term) []member {
+	switch t.Op {
+	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+		if n := len(w.persons); n > 0 {
+			return []member{{Statement: w.persons[n-1]}}
+		}
+		return nil
+	case rules.Active:
+		var holding []member
+		for _, m := range w.input(t.Input) {
+			if m.Fact.Time <= w.now && w.now <= m.Fact.End {
+				holding = append(holding, m)
+			}
+		}
+		return holding
+	}
+	return w.window(t, w.now)
+}
+
+// choose keeps the latest facts, as many as are to be shown, and those that decide.
+func (w *witness) choose(seen []member, enough map[uint64]bool) []member {
+	over := len(seen) - w.frame.Facts
+	if over <= 0 {
+		return seen
+	}
+	var chosen []member
+	for i, m := range seen {
+		if i >= over || enough[m.Order] {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen
+}
+
+// latest is the last fact of the term's input before its window.
+func (w *witness) latest(t *rules.Term) *member {
+	switch t.Op {
+	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+		return nil
+	}
+	earliest := w.now + 1
+	if t.Op != rules.Active {
+		earliest, _ = w.bounds(t.Window, w.now)
+	}
+	facts := w.input(t.Input)
+	if i := since(facts, earliest); i > 0 {
+		return &facts[i-1]
+	}
+	return nil
+}
+
+func (w *witness) describe(t *rules.Term, shown []member) record.Term {
+	in := w.program.Inputs[t.Input]
+	out := record.Term{Source: t.Source, Op: t.Op.String(), Input: in.Name, Pack: in.Pack, Value: record.Value(w.term(t, w.now)),
+		Saw: len(w.seen(t)), Uses: make([]record.Use, len(shown))}
+	for i, m := range shown {
+		out.Uses[i] = record.Use{Fact: w.places[m.Order], Value: record.Value(m.value)}
+	}
+	if in.Kind == clinical.KindPatient {
+		out.Input, out.Pack = in.Kind.String(), ""
+		return out
+	}
+	if in.Type == clinical.Number {
+		out.Unit = in.Unit
+	}
+	var where []string
+	for _, e := range in.Where {
+		where = append(where, e.String())
+	}
+	out.Where = strings.Join(where, " and ")
+	if t.Op != rules.Active {
+		earliest, latest := w.bounds(t.Window, w.now)
+		out.Window = &record.Window{Text: quoted(t.Source), To: record.Instant(latest)}
+		if !t.Window.All {
+			from := record.Instant(earliest)
+			out.Window.From = &from
+		}
+	}
+	if m := w.latest(t); out.Saw == 0 && m != nil {
+		out.Latest = &record.Use{Fact: w.places[m.Order], Value: record.Value(m.value)}
+	}
+	return out
+}
+
+// quoted is the window as the term writes it, "" where it writes none.
+func quoted(source string) string {
+	_, rest, _ := strings.Cut(source, "'")
+	text, _, _ := strings.Cut(rest, "'")
+	return text
+}
+
+// fact writes a statement down with where it came from.
+func (f Frame) fact(s Statement) record.Fact {
+	d := detailOf(s.Fact)
+	out := record.Fact{
+		Kind: s.Fact.Stream.Kind.String(), Codes: make([]string, len(s.Fact.Stream.Codes)), Value: sent(s.Fact, d), Unit: d.Unit,
+		Precision: precisions[d.Precision], Recorded: record.Instant(s.Recorded), Resource: s.Resource,
+		Topic: f.Topic, Partition: f.Partition, Offset: s.Offset(), Index: s.Index(),
+	}
+	for i, c := range s.Fact.Stream.Codes {
+		out.Codes[i] = string(c)
+	}
+	if a := d.Attribute(clinical.AttrStatus); a != nil && len(a.Codes) > 0 {
+		out.Status = string(a.Codes[0])
+	}
+	switch {
+	case s.Version.Number != 0:
+		out.Version = strconv.FormatInt(s.Version.Number, 10)
+	case s.Version.Updated != 0:
+		out.Version = s.Version.Updated.String()
+	}
+	if t := record.Instant(s.Fact.Time); s.Fact.Time != clinical.Never {
+		out.Time = &t
+	}
+	alive := s.Fact.Stream.Kind == clinical.KindPatient && s.Fact.End == clinical.Forever
+	if t := record.Instant(s.Fact.End); s.Fact.End != s.Fact.Time && s.Fact.End != clinical.Never && !alive {
+		out.End = &t
+	}
+	return out
+}
+
+var precisions = [...]string{"millisecond", "second", "minute", "day", "month", "year"}
+
+// sent is the fact's value as it was sent.
+func sent(f clinical.Fact, d *clinical.Detail) record.Value {
+	switch d.Type {
+	case clinical.Number:
+		return record.Value{Kind: rules.Number, Bound: d.Comparator, Num: f.Number}
+	case clinical.Boolean:
+		return record.Value(rules.BoolOf(f.Number != 0))
+	case clinical.Text:
+		return record.Value(rules.TextOf(d.Text))
+	case clinical.Coded:
+		if len(d.Codes) > 0 {
+			return record.Value(rules.TextOf(string(d.Codes[0])))
+		}
+	}
+	return record.Value{}
+}
+
+// valueSets is those from which the terms' inputs have their codes, each once.
+func (r *Reference) valueSets(terms []*rules.Term) []record.ValueSet {
+	var sets []record.ValueSet
+	var met []*rules.ValueSet
+	for _, t := range terms {
+		set := r.program.Inputs[t.Input].ValueSet
+		if set == nil || slices.Contains(met, set) {
+			continue
+		}
+		met = append(met, set)
+		digest, ok := r.digests.Load(set)
+		if !ok {
+			h := sha256.New()
+			for _, c := range set.Codes {
+				h.Write([]byte(string(c) + "\n"))
+			}
+			digest = hex.EncodeToString(h.Sum(nil))
+			r.digests.Store(set, digest)
+		}
+		sets = append(sets, record.ValueSet{Name: set.Name, URL: set.URL, Version: set.Version, Codes: len(set.Codes), Hash: digest.(string)})
+	}
+	return sets
+}

@@ -1,0 +1,127 @@
+package explain
+
+import (
+	"slices"
+
+	"github.com/vigil-cds/vigil/explain/record"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// node is a part of a condition with what it came to.
+type node struct {
+	expr    rules.Expr
+	value   rules.Value
+	truth   rules.Truth // of a condition
+	boolean bool
+	decides bool
+	term    int // in the witness's terms; -1 for everything else
+	kids    []node
+}
+
+// node evaluates a part of the condition and everything that it is made of.
+func (w *witness) node(e rules.Expr) node {
+	n := node{expr: e, value: w.expr(e, w.now), boolean: w.condition(e), term: -1}
+	n.truth = n.value.Truth()
+	if ref, ok := e.(*rules.TermRef); ok {
+		n.term = slices.Index(w.terms, ref.Term)
+	}
+	for _, part := range parts(e) {
+		n.kids = append(n.kids, w.node(part))
+	}
+	return n
+}
+
+// condition says whether an expression is a boolean one, whatever it came to.
+func (r *reading) condition(e rules.Expr) bool {
+	switch e := e.(type) {
+	case *rules.Literal:
+		return e.Value.Kind == rules.Boolean
+	case *rules.TermRef:
+		switch e.Term.Op {
+		case rules.Exists, rules.Active, rules.Deceased:
+			return true
+		case rules.Last, rules.First:
+			return r.program.Inputs[e.Term.Input].Type == clinical.Boolean
+		}
+		return false
+	case *rules.Unary:
+		return e.Op == "not"
+	case *rules.Binary:
+		switch e.Op {
+		case "+", "-", "*", "/":
+			return false
+		case "??":
+			return r.condition(e.X)
+		}
+		return true
+	case *rules.Conditional:
+		return r.condition(e.Then)
+	}
+	return true // in, and the combinations
+}
+
+// decide marks the path that made the whole what it is: of an `and` that is false the false parts, of one
+// that is true all of them, and so on by Kleene's tables.
+func decide(n *node) {
+	n.decides = true
+	for i := range n.kids {
+		if deciding(n, i) {
+			decide(&n.kids[i])
+		}
+	}
+}
+
+// deciding says whether the ith part of a deciding expression decides, too.
+func deciding(n *node, i int) bool {
+	kid := n.kids[i].truth
+	switch op := operator(n.expr); op {
+	case "and", "all":
+		return n.truth == rules.True || kid == n.truth
+	case "or", "any":
+		return n.truth == rules.False || kid == n.truth
+	case "none":
+		return n.truth == rules.True || kid == rules.Not(n.truth)
+	case "at_least":
+		return kid == n.truth || n.truth == rules.Unknown && kid == rules.True
+	case "?:":
+		branch := n.kids[0].truth
+		return i == 0 || branch == rules.True && i == 1 || branch == rules.False && i == 2
+	case "??":
+		return i == 0 || n.kids[0].value.Kind == rules.Missing
+	}
+	return true
+}
+
+// operator is what an expression does with its parts.
+func operator(e rules.Expr) string {
+	switch e := e.(type) {
+	case *rules.Unary:
+		return e.Op
+	case *rules.Binary:
+		return e.Op
+	case *rules.Conditional:
+		return "?:"
+	case *rules.In:
+		return "in"
+	case *rules.Combination:
+		return e.Op
+	case *rules.TermRef:
+		return "term"
+	}
+	return "literal"
+}
+
+func (n *node) record() record.Node {
+	out := record.Node{Op: operator(n.expr), Source: n.expr.String(), Boolean: n.boolean, Value: record.Value(n.value), Term: n.term, Decides: n.decides}
+	if n.boolean {
+		out.Truth = record.TruthOf(n.truth)
+	}
+	if c, ok := n.expr.(*rules.Combination); ok {
+		out.N = c.N
+	}
+	for i := range n.kids {
+		out.Kids = append(out.Kids, n.kids[i].record())
+	}
+	return out
+}
