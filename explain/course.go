@@ -89,6 +89,14 @@ func (c *Course) Holds() []*rules.Rule {
 	return holds
 }
 
+// Truth is what one of the course's rules is now.
+func (c *Course) Truth(rule *rules.Rule) rules.Truth {
+	if !c.known {
+		return rules.Unknown
+	}
+	return c.follow(int32(rule.Index)).truth
+}
+
 // Due is the next instant at which time alone could change a rule; clinical.Forever when there is none.
 func (c *Course) Due() clinical.Instant {
 	due := clinical.Forever

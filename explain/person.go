@@ -58,3 +58,9 @@ func deceased(person clinical.Fact, now clinical.Instant) bool {
 	}
 	return person.End == clinical.Forever || now >= person.End
 }
+
+// Unborn says whether the instant is before the birth of the patient, as far as the birth date is known.
+func Unborn(h History, now clinical.Instant) bool {
+	person, known := (&reading{persons: persons(h)}).person()
+	return known && person.Time != clinical.Never && now < person.Time
+}

@@ -28,20 +28,25 @@ type member struct {
 
 // read is a reading of a history, of which each input is read when it is first asked.
 func (r *Reference) read(h History) *reading {
-	p := &reading{Reference: r, history: h, members: map[int][]member{}}
-	for _, s := range h {
-		p.meet(s)
-	}
-	return p
+	return &reading{Reference: r, history: h, members: map[int][]member{}, persons: persons(h)}
 }
 
-// meet takes note of a statement about the patient's own person.
-func (r *reading) meet(s Statement) {
-	if s.Fact.Stream.Kind != clinical.KindPatient {
-		return
+// persons is what was said about the patient's own person, in the order of the log.
+func persons(h History) []Statement {
+	var said []Statement
+	for _, s := range h {
+		said = meet(said, s)
 	}
-	at, _ := slices.BinarySearchFunc(r.persons, s.Order, func(x Statement, order uint64) int { return cmp.Compare(x.Order, order) })
-	r.persons = slices.Insert(r.persons, at, s)
+	return said
+}
+
+// meet adds a statement to them that is one of them.
+func meet(persons []Statement, s Statement) []Statement {
+	if s.Fact.Stream.Kind != clinical.KindPatient {
+		return persons
+	}
+	at, _ := slices.BinarySearchFunc(persons, s.Order, func(x Statement, order uint64) int { return cmp.Compare(x.Order, order) })
+	return slices.Insert(persons, at, s)
 }
 
 // input is every fact of the input, whenever it was: in order of time, and of two at one instant the
@@ -77,9 +82,8 @@ func (r *reading) expr(e rules.Expr, now clinical.Instant) rules.Value {
 
 // readWhole is a reading of every input, which change keeps up to date.
 func (r *Reference) readWhole(h History) *reading {
-	p := &reading{Reference: r, whole: true, members: map[int][]member{}}
+	p := &reading{Reference: r, whole: true, members: map[int][]member{}, persons: persons(h)}
 	for _, s := range h {
-		p.meet(s)
 		for _, id := range r.takersOf(s.Fact.Stream) {
 			if value, ok := r.belongs(r.program.Inputs[id], s.Fact); ok {
 				p.members[id] = append(p.members[id], member{Statement: s, value: value})
@@ -106,7 +110,7 @@ func (r *reading) change(gone, added []Statement, touched func(input int)) {
 		}
 	}
 	for _, s := range added {
-		r.meet(s)
+		r.persons = meet(r.persons, s)
 		for _, id := range r.takersOf(s.Fact.Stream) {
 			if value, ok := r.belongs(r.program.Inputs[id], s.Fact); ok {
 				m := member{Statement: s, value: value}

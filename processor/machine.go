@@ -73,17 +73,15 @@ func (m *Machine) Apply(rec *clinical.Record, offset int64, set func(row []byte)
 		return m.again(rec, set)
 	}
 	clock := max(state.Clock, rec.Recorded)
+	if err := m.sweep(rec.Activation != nil); err != nil {
+		return err
+	}
 	b, err := m.fireDue(clock)
 	if err != nil {
 		return err
 	}
 	defer func() { b.Discard() }()
-	state = m.store.State() // timers may have been committed on the way
-	if state.Sweeping {
-		if err := m.sweep(b, &state); err != nil {
-			return err
-		}
-	}
+	state = m.store.State() // timers and the sweep have been committed on the way
 	state.Facts, state.Clock = offset, clock
 	state.Events = max(state.Events, rec.EventOffset)
 	activated := ""
@@ -173,17 +171,28 @@ func (m *Machine) fire(b *store.Batch, due clinical.Instant, patient string) err
 	if err := m.migrate(b, &next); err != nil {
 		return err
 	}
-	if m.plan == nil {
-		next.Meta.Due = clinical.Forever
-		b.Put(&next)
-		return nil
-	}
-	results := m.plan.Evaluate(nil, next.Row, next.History, due)
-	if err := m.transitions(b, &next, results, due, Cause{Kind: CauseTime}); err != nil {
+	if err := m.pass(b, &next, due); err != nil {
 		return err
 	}
-	next.Meta.Due = soonest(results)
 	b.Put(&next)
+	return nil
+}
+
+// pass lets time go on for a patient, up to and including an instant, from one to the next at which a
+// rule could change.
+func (m *Machine) pass(b *store.Batch, p *store.Patient, to clinical.Instant) error {
+	for p.Meta.Due <= to {
+		if m.plan == nil {
+			p.Meta.Due = clinical.Forever
+			return nil
+		}
+		at := p.Meta.Due
+		results := m.plan.Evaluate(nil, p.Row, p.History, at)
+		if err := m.transitions(b, p, results, at, Cause{Kind: CauseTime}); err != nil {
+			return err
+		}
+		p.Meta.Due = soonest(results)
+	}
 	return nil
 }
 
@@ -196,6 +205,10 @@ func (m *Machine) state(b *store.Batch, rec *clinical.Record, offset int64, cloc
 	next := *before
 	if before.Known {
 		if err := m.migrate(b, &next); err != nil {
+			return err
+		}
+		// The timer of a patient who was moved just now was not yet set when those that are due fired.
+		if err := m.pass(b, &next, clock); err != nil {
 			return err
 		}
 	}
@@ -287,11 +300,31 @@ func (m *Machine) activate(b *store.Batch, a *clinical.Activation, state *store.
 	return a.Hash, nil
 }
 
-// sweep migrates the next few patients to the active rule set.
-func (m *Machine) sweep(b *store.Batch, state *store.State) error {
+// sweep migrates the next few patients to the active rule set, or all that are left: before another set
+// becomes active every patient has been under this one.
+func (m *Machine) sweep(all bool) error {
+	for state := m.store.State(); state.Sweeping; state = m.store.State() {
+		b := m.store.Begin()
+		err := m.sweepSome(b, &state)
+		if err == nil {
+			b.SetState(state)
+			err = b.Commit()
+		}
+		b.Discard()
+		if err != nil {
+			return fmt.Errorf("partition %d: moving patients to the active rule set: %w", m.partition, err)
+		}
+		if !all {
+			break
+		}
+	}
+	return nil
+}
+
+func (m *Machine) sweepSome(b *store.Batch, state *store.State) error {
 	ids, err := m.store.Patients(state.Sweep, sweepsPerRecord)
 	if err != nil {
-		return fmt.Errorf("partition %d: moving patients to the active rule set: %w", m.partition, err)
+		return err
 	}
 	for _, id := range ids {
 		p, err := b.Patient(id)

@@ -144,3 +144,13 @@ func edits(a, b string) int {
 	}
 	return last[len(b)]
 }
+
+// NearestRule is the id of the program's rule that a misspelt id was probably meant to be; "" when none is
+// near.
+func NearestRule(p *Program, id string) string {
+	ids := make([]string, len(p.Rules))
+	for i, rule := range p.Rules {
+		ids[i] = rule.ID
+	}
+	return nearest(id, ids)
+}
