@@ -18,7 +18,7 @@ type question struct {
 
 func ask(t *rules.Term, in *rules.Input, zone *time.Location, series []*Series, now clinical.Instant) question {
 	return question{term: t, zone: zone, now: now, facts: factsOf(in, series),
-		lower: t.Window.Lower(now, zone), upper: t.Window.Upper(now, zone)}
+		lower: later(t.Window.Lower(now, zone), edge), upper: t.Window.Upper(now, zone)}
 }
 
 // resolve answers the term and says until when the answer holds if nothing new arrives. For the terms
@@ -69,7 +69,7 @@ func (q *question) leaves(t clinical.Instant) clinical.Instant {
 	if q.term.Window.All {
 		return clinical.Forever
 	}
-	return firstInstant(q.term.Window.From, t+1, q.zone)
+	return firstInstant(q.term.Window.From, t+1-edge, q.zone)
 }
 
 // firstInstant is the least instant n with d.Before(n) >= t. Months are found by bisection, which is

@@ -1,0 +1,5 @@
+//go:build vigil_broken_edge
+
+package pointer
+
+const edge = 1
