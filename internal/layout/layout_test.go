@@ -21,26 +21,32 @@ const (
 
 // arrows lists what each package may use of this module. A package that is not here may use none.
 var arrows = map[string][]string{
-	"internal/clinical":    {},
-	"internal/ucum":        {},
-	"internal/ucum/gen":    {},
-	"internal/broker":      {},
-	"internal/web":         {},
-	"internal/ward":        {},
-	"internal/endtoend":    {},
-	"config":               {},
-	"internal/fhir":        {"internal/clinical"},
-	"rules":                {"internal/clinical", "internal/ucum"},
-	"rules/packs":          {"internal/clinical"},
-	"pointer":              {"rules", "internal/clinical"},
-	"store":                {"pointer", "rules", "internal/clinical"},
-	"explain":              {"rules", "store", "internal/clinical", "internal/ucum"},
-	"processor":            {"rules", "pointer", "store", "internal/clinical", "internal/fhir", "internal/broker"},
-	"internal/api":         {"config", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/web"},
-	"internal/rulestest":   {"rules", "internal/clinical"},
-	"internal/equivalence": {"explain", "pointer", "processor", "rules", "store", "internal/clinical"},
-	"internal/bench":       {"processor", "store", "internal/clinical"},
-	"cmd/vigil": {"config", "explain", "pointer", "processor", "rules", "rules/packs", "store", "internal/api", "internal/bench",
+	"internal/clinical":         {},
+	"internal/ucum":             {},
+	"internal/ucum/gen":         {},
+	"internal/broker":           {},
+	"internal/web":              {},
+	"internal/ward":             {},
+	"internal/endtoend":         {},
+	"config":                    {},
+	"internal/fhir":             {"internal/clinical"},
+	"rules":                     {"internal/clinical", "internal/ucum"},
+	"rules/packs":               {"internal/clinical"},
+	"pointer":                   {"rules", "internal/clinical"},
+	"store":                     {"pointer", "rules", "internal/clinical"},
+	"explain":                   {"explain/record", "rules", "internal/clinical", "internal/ucum"},
+	"explain/record":            {"rules", "internal/clinical"},
+	"explain/record/recordtest": {"explain/record", "rules", "internal/clinical"},
+	"explain/render":            {"explain/record", "rules", "internal/clinical"},
+	"explain/archive":           {"internal/clinical"},
+	"explain/replay":            {"explain", "explain/archive", "explain/record", "rules", "internal/clinical"},
+	"explain/service":           {"explain/archive", "explain/record", "explain/replay", "processor", "rules", "internal/clinical"},
+	"processor":                 {"rules", "pointer", "store", "internal/clinical", "internal/fhir", "internal/broker"},
+	"internal/api":              {"config", "explain/record", "explain/render", "explain/replay", "explain/service", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/web"},
+	"internal/rulestest":        {"rules", "internal/clinical"},
+	"internal/equivalence":      {"explain", "explain/archive", "explain/record", "explain/replay", "pointer", "processor", "rules", "store", "internal/clinical"},
+	"internal/bench":            {"processor", "store", "internal/clinical"},
+	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "rules", "rules/packs", "store", "internal/api", "internal/bench",
 		"internal/broker", "internal/clinical", "internal/fhir", "internal/rulestest", "internal/ucum", "internal/ward"},
 }
 
@@ -49,7 +55,7 @@ var impure = []string{"io/fs", "log", "log/slog", "net", "net/http", "os", "math
 	"github.com/prometheus/client_golang/prometheus", "github.com/cockroachdb/pebble/v2", "github.com/lovoo/goka", "github.com/IBM/sarama"}
 
 // pure packages read no clock and do no I/O.
-var pure = []string{"rules", "pointer", "internal/clinical", "internal/ucum"}
+var pure = []string{"rules", "pointer", "explain", "explain/record", "explain/render", "internal/clinical", "internal/ucum"}
 
 // sources calls f with each parsed file that is no test, and the folder it lies in.
 func sources(t *testing.T, f func(folder string, file *ast.File, set *token.FileSet)) {
