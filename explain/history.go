@@ -35,7 +35,13 @@ type History []Statement
 // Ledger turns one patient's assertions, in the order of the log, into the History as known after
 // them. The zero Ledger knows nothing yet. It is not safe for concurrent use.
 type Ledger struct {
-	resources map[string]*stated
+	resources map[source]*stated
+}
+
+// source is what states facts: a resource, or for an assertion without one its fact's stream and time.
+type source struct {
+	name string
+	at   clinical.Instant
 }
 
 // stated is what one resource states now. A retracted resource stays, with its version and without
@@ -75,16 +81,16 @@ func (l *Ledger) Apply(r *clinical.Record, offset int64) (gone, added []Statemen
 // changes them.
 func (l *Ledger) assert(a *clinical.Assertion, recorded clinical.Instant, offset int64, first int) (gone, added []Statement) {
 	if l.resources == nil {
-		l.resources = map[string]*stated{}
+		l.resources = map[source]*stated{}
 	}
-	name := a.Resource
-	if name == "" { // identified by its one fact's stream and time
-		name = a.Facts[0].Stream.Key() + " at " + a.Facts[0].Time.String()
+	from := source{name: a.Resource}
+	if a.Resource == "" {
+		from = source{name: a.Facts[0].Stream.Key(), at: a.Facts[0].Time}
 	}
-	held, known := l.resources[name]
+	held, known := l.resources[from]
 	if !known {
 		held = &stated{}
-		l.resources[name] = held
+		l.resources[from] = held
 	} else if a.Version.Compare(held.version) != clinical.Newer {
 		return nil, nil
 	}

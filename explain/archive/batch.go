@@ -1,200 +1,200 @@
 package archive
 
 import (
-	"encoding/binary"
+	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
-// Batch collects changes and commits them as one. It is for one goroutine. Nobody sees anything of it
-// before Commit. An error of a method without one is kept and returned by Commit.
+// Batch collects changes of one partition and commits them as one. Nobody sees them before Commit. It is
+// for one goroutine at a time; which methods are the machine's and which the auditor's is said on the
+// package's page. An error of a method is kept and returned by Commit.
 type Batch struct {
 	p      *Partition
-	pebble *pebble.Batch // nil once it is committed or discarded
+	pebble *pebble.Batch
+	room   *room // nil once the batch is committed or discarded
 	err    error
 
-	machine *State // SetState
-	auditor *State // SetAlerts
-	outgoing,
-	diverged uint64
+	// The machine's.
+	state    State
+	moved    bool   // state was set
+	outbox   uint64 // number of the next outgoing explanation
+	earliest due    // of the patients whose due instant changes
 
-	key, value []byte
+	// The auditor's.
+	audited         bool // alerts was set
+	alerts, matched int64
+	diverged        uint64 // how many divergences
+
+	unsent uint64 // the first number that stays in the outbox; 0 when Sent staged nothing
 }
 
-// Begin opens a batch. It must be committed or discarded, before the archive is closed.
-func (p *Partition) Begin() *Batch {
-	b := &Batch{p: p, outgoing: p.State().Outbox}
-	if b.err = p.archive.enter(); b.err == nil {
-		b.pebble = p.archive.db.NewBatch()
-		p.archive.leave()
+// room is what a batch works in, kept from one batch to the next.
+type room struct {
+	key, value []byte
+	dues       map[string]clinical.Instant // of the patients put, as the batch leaves them
+	expected   []expected
+}
+
+func newRoom() *room { return &room{dues: make(map[string]clinical.Instant)} }
+
+// A batch that was larger than these leaves behind what is cheaper to make anew than to keep.
+const (
+	keepPatients = 4096
+	keepBytes    = 1 << 20
+)
+
+func (a *Archive) giveBack(r *room) {
+	if len(r.dues) > keepPatients || cap(r.expected) > keepPatients || cap(r.key)+cap(r.value) > keepBytes {
+		return
 	}
+	clear(r.dues)
+	clear(r.expected)
+	r.expected = r.expected[:0]
+	a.rooms.Put(r)
+}
+
+// Begin opens a batch. It must be committed or discarded before the archive can be closed.
+func (p *Partition) Begin() *Batch {
+	b := &Batch{p: p, earliest: nobody, outbox: p.state.Load().Outbox}
+	if b.err = p.archive.gate.enter(); b.err != nil {
+		return b
+	}
+	b.room = p.archive.rooms.Get().(*room)
+	b.pebble = p.archive.db.NewBatch()
 	return b
 }
 
-func (b *Batch) set() {
-	if b.err == nil {
-		b.err = b.pebble.Set(b.key, b.value, nil)
-	}
-}
-
-func (b *Batch) delete() {
-	if b.err == nil {
-		b.err = b.pebble.Delete(b.key, nil)
-	}
-}
-
-// History keeps a record of the facts log about a patient. It is the machine's.
-func (b *Batch) History(patient string, offset int64, clock clinical.Instant, value []byte) {
-	b.legal(patient)
-	b.key = binary.BigEndian.AppendUint64(appendPatient(b.key[:0], b.p.number, familyHistory, patient), uint64(offset))
-	b.value = append(appendTime(b.value[:0], clock), value...)
-	b.set()
-}
-
-func (b *Batch) legal(patient string) {
-	if b.err == nil && !legalPatient(patient) {
-		b.err = ErrPatientID
-	}
-}
-
-// Put keeps a patient, of whom was tells what was kept before; nil for a new one. It is the machine's.
-func (b *Batch) Put(p, was *Patient) {
-	b.legal(p.ID)
-	b.key = append(appendFamily(b.key[:0], b.p.number, familyPatients), p.ID...)
-	b.value = p.appendTo(b.value[:0])
-	b.set()
-	old := clinical.Forever
-	if was != nil {
-		old = was.Due
-	}
-	if old == p.Due {
+// Discard forgets the batch. After Commit it does nothing.
+func (b *Batch) Discard() {
+	if b.room == nil {
 		return
 	}
-	if old != clinical.Forever {
-		b.due(old, p.ID)
-		b.delete()
-	}
-	if p.Due != clinical.Forever {
-		b.due(p.Due, p.ID)
-		b.value = b.value[:0]
-		b.set()
-	}
-}
-
-func (b *Batch) due(at clinical.Instant, patient string) {
-	b.key = append(appendInstant(appendFamily(b.key[:0], b.p.number, familyDue), at), patient...)
-}
-
-// Explain keeps an explained transition, to be found by its id, to be published, and to be matched with
-// its alert. It is the machine's.
-func (b *Batch) Explain(patient string, e Entry, facts int64) {
-	b.legal(patient)
-	b.key = binary.BigEndian.AppendUint64(appendPatient(b.key[:0], b.p.number, familyExplanations, patient), uint64(e.Sequence))
-	b.value = appendEntry(b.value[:0], &e)
-	b.set()
-	b.key = appendID(b.key[:0], b.p.number, e.ID)
-	b.value = binary.BigEndian.AppendUint64(b.value[:0], uint64(e.Sequence))
-	b.set()
-	b.key = appendNumbered(b.key[:0], b.p.number, familyOutbox, b.outgoing)
-	b.value = appendBytes(appendBytes(append(b.value[:0], codecVersion), patient), e.Data)
-	b.set()
-	b.outgoing++
-	b.key = append(appendFamily(b.key[:0], b.p.number, familyExpected), e.ID...)
-	b.value = appendMark(b.value[:0], &Mark{Facts: facts, At: e.At, Patient: patient})
-	b.set()
-}
-
-// RuleSet keeps the stored form of a set. It is the machine's.
-func (b *Batch) RuleSet(hash string, data []byte) {
-	b.key = append(appendFamily(b.key[:0], global, familyRuleSets), hash...)
-	b.value = append(b.value[:0], data...)
-	b.set()
-}
-
-// SetState moves the machine's part of the state, but for Outbox, which Explain moves.
-func (b *Batch) SetState(s State) { b.machine = &s }
-
-// Sent drops what has been published, up to and including a number. It is the publisher's.
-func (b *Batch) Sent(through uint64) {
+	_ = b.pebble.Close() // releases memory; it has nothing to fail at
+	b.p.archive.giveBack(b.room)
+	b.room, b.pebble = nil, nil
 	if b.err == nil {
-		b.err = b.pebble.DeleteRange(appendNumbered(nil, b.p.number, familyOutbox, 0), appendNumbered(nil, b.p.number, familyOutbox, through+1), nil)
+		b.err = errEnded
+	}
+	b.p.archive.gate.leave()
+}
+
+func (b *Batch) fail(err error) {
+	if b.err == nil {
+		b.err = err
 	}
 }
 
-// Alert marks an alert. It is the auditor's, as is everything below.
-func (b *Batch) Alert(m Mark) {
-	b.key = append(appendFamily(b.key[:0], b.p.number, familyAlerts), m.ID...)
-	b.value = appendMark(b.value[:0], &m)
-	b.set()
+func (b *Batch) set(key, value []byte) {
+	op := b.pebble.SetDeferred(len(key), len(value))
+	copy(op.Key, key)
+	copy(op.Value, value)
+	b.finish(op)
 }
 
-// Settle drops both marks of a transition.
-func (b *Batch) Settle(id string) {
-	for _, family := range []byte{familyExpected, familyAlerts} {
-		b.key = append(appendFamily(b.key[:0], b.p.number, family), id...)
-		b.delete()
+func (b *Batch) delete(key []byte) {
+	op := b.pebble.DeleteDeferred(len(key))
+	copy(op.Key, key)
+	b.finish(op)
+}
+
+func (b *Batch) finish(op *pebble.DeferredBatchOp) {
+	if err := op.Finish(); err != nil {
+		b.fail(fmt.Errorf("archive: stage a change of partition %d: %w", b.p.number, pebbleError{err}))
 	}
 }
 
-// SetAlerts moves the auditor's part of the state: where it reads on, and how many more were matched.
-func (b *Batch) SetAlerts(next, matched int64) { b.auditor = &State{Alerts: next, Matched: matched} }
-
-// Diverge keeps a divergence.
-func (b *Batch) Diverge(rule string, data []byte) {
-	number := uint64(b.p.divergences.Load()) + b.diverged
-	b.key = appendNumbered(b.key[:0], b.p.number, familyDivergences, number)
-	b.value = appendBytes(appendBytes(append(b.value[:0], codecVersion), rule), data)
-	b.set()
-	b.diverged++
+// SetState stages the machine's half of the state: all but Outbox, which Explain moves, and Alerts and
+// Matched, which are the auditor's. The machine's. The batch keeps a copy.
+func (b *Batch) SetState(s State) {
+	if b.err == nil {
+		s.Activations = slices.Clone(s.Activations)
+		b.state, b.moved = s, true
+	}
 }
 
-// Commit makes the batch visible, without waiting for the disk, and publishes the state.
+// RuleSet stages a rule set's stored form under its hash, for every partition. The machine's. The data is
+// copied.
+func (b *Batch) RuleSet(hash string, data []byte) {
+	if b.err == nil {
+		b.set(ruleSetKey(hash), data)
+	}
+}
+
+// Commit writes the batch without waiting for the disk, makes it visible, first to reads and then in
+// State, and wakes who waits for its position. On an error nothing was written. The batch is at an end
+// either way.
 func (b *Batch) Commit() error {
+	if b.room == nil {
+		return b.err
+	}
 	defer b.Discard()
-	if b.err != nil {
+	if b.err == nil {
+		b.stage()
+	}
+	if b.err != nil || b.pebble.Empty() {
 		return b.err
 	}
 	p := b.p
-	if err := p.archive.enter(); err != nil {
-		return err
+	size := b.pebble.Len()
+	if err := b.pebble.Commit(pebble.NoSync); err != nil {
+		return fmt.Errorf("archive: commit a batch of partition %d: %w", p.number, pebbleError{err})
 	}
-	defer p.archive.leave()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	next := p.State()
-	if b.machine != nil {
-		alerts, matched := next.Alerts, next.Matched
-		next = *b.machine
-		next.Alerts, next.Matched, next.Outbox = alerts, matched, b.outgoing
-		b.key, b.value = appendFamily(b.key[:0], p.number, familyState), next.appendMachine(b.value[:0])
-		b.set()
+	p.archive.metrics.batches.Add(1)
+	p.archive.metrics.batchBytes.Add(int64(size))
+	if len(b.room.dues) > 0 {
+		p.dues.add(b.earliest)
 	}
-	if b.auditor != nil {
-		next.Alerts, next.Matched = b.auditor.Alerts, next.Matched+b.auditor.Matched
-		b.key, b.value = appendFamily(b.key[:0], p.number, familyAuditor), next.appendAuditor(b.value[:0])
-		b.set()
+	if b.unsent > 0 {
+		p.unsent.Store(b.unsent)
 	}
-	if b.err == nil {
-		b.err = b.pebble.Commit(pebble.NoSync)
-	}
-	if b.err != nil {
-		return fault("write", p.number, familyState, b.err)
-	}
-	p.state.Store(&next)
-	p.divergences.Add(int64(b.diverged))
-	if b.machine != nil {
-		close(p.changed)
-		p.changed = make(chan struct{})
+	p.divergences.Add(b.diverged)
+	if b.machine() || b.audited {
+		p.publish(b.change)
 	}
 	return nil
 }
 
-// Discard drops a batch that was not committed.
-func (b *Batch) Discard() {
-	if b.pebble != nil {
-		_ = b.pebble.Close() // of a batch in memory: there is nothing that could fail
-		b.pebble = nil
+// machine reports whether the machine's half of the state changes.
+func (b *Batch) machine() bool { return b.moved || len(b.room.expected) > 0 }
+
+// change makes a state what it is once the batch has been committed.
+func (b *Batch) change(s *State) {
+	if b.moved {
+		next := b.state
+		next.Alerts, next.Matched = s.Alerts, s.Matched
+		*s = next
+	}
+	if b.machine() {
+		s.Outbox = b.outbox
+	}
+	if b.audited {
+		s.Alerts, s.Matched = b.alerts, s.Matched+b.matched
+	}
+}
+
+// stage writes what had to wait for the end: the state, and the marks that name its position.
+func (b *Batch) stage() {
+	if !b.machine() && !b.audited {
+		return
+	}
+	r := b.room
+	next := b.p.State()
+	b.change(&next)
+	for _, e := range r.expected {
+		b.mark(familyExpected, &Mark{ID: e.id, Patient: e.patient, Facts: next.Facts, At: e.at})
+	}
+	if b.machine() {
+		r.key = appendStateKey(r.key[:0], b.p.number, halfMachine)
+		r.value = next.appendMachine(r.value[:0])
+		b.set(r.key, r.value)
+	}
+	if b.audited {
+		r.key = appendStateKey(r.key[:0], b.p.number, halfAuditor)
+		r.value = next.appendAuditor(r.value[:0])
+		b.set(r.key, r.value)
 	}
 }

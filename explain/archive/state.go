@@ -1,75 +1,136 @@
 package archive
 
-import "github.com/vigil-cds/vigil/internal/clinical"
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
 
-// State is where a partition stands. What stands in it moves in one batch with what it stands for. It is
-// only to be read.
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// State is where a partition stands. Everything in it moves in one batch with what it stands for.
 type State struct {
-	// The machine's part.
-	Facts       int64            // offset of the last facts record that was followed; -1 before the first
-	Events      int64            // offset of the last events record that one of them answers; -1 before the first
-	Clock       clinical.Instant // the partition clock there; Never before the first
-	Activations []Activation     // of rule sets, in the order of the log
-	Sweeping    bool             // patients are being brought past the last activation
-	Sweep       string           // those up to this id have been
-	Followed    clinical.Instant // every patient has been followed at least to here
-	Outbox      uint64           // number of the next explanation to be published
-	Explained   int64            // transitions explained
+	Facts       int64            // offset of the last facts record followed; -1 before the first
+	Events      int64            // offset of the last events record answered by one of them; -1 before the first
+	Clock       clinical.Instant // partition clock there; clinical.Never before the first
+	Activations []Activation     // of rule sets, in order of the log; not to be changed
+	Sweep       string           // patients up to this id have been brought past the last activation; meaningful while Sweeping
+	Sweeping    bool
+	Followed    clinical.Instant // every patient has been followed at least to here; clinical.Never at first
+	Explained   int64            // transitions explained so far
+	Outbox      uint64           // number that the next outgoing explanation gets; kept by Batch.Explain
 
-	// The auditor's part.
-	Alerts  int64 // offset of the next record of the alerts topic to read
-	Matched int64 // transitions that the engine and the machine agree on
+	Alerts  int64 // offset of the next record of the alerts partition to read; the auditor's
+	Matched int64 // transitions explained that were matched with an alert; the auditor's
 }
 
-// Activation is a rule set becoming active.
+// Activation is a rule set becoming the one in force.
 type Activation struct {
-	Offset int64
-	At     clinical.Instant // the partition clock
-	Hash   string
+	Offset int64            // of its record
+	At     clinical.Instant // partition clock there
+	Hash   string           // of the set
 }
 
-// Patient is what is kept of a patient besides the history and the explanations.
-type Patient struct {
-	ID       string
-	Facts    int64            // offset of the last own record, or activation, that the patient is past; -1
-	Clock    clinical.Instant // the patient is followed to here
-	RuleSet  string           // under which the standing rules stand; "" before the first
-	Standing []Standing       // the rules that are true, by rule
-	Due      clinical.Instant // when time alone may change something; Forever: never
-	Sequence int64            // of the last explanation; 0 before the first
-	Head     [32]byte         // its hash
-	Records  int64            // how many records of the facts log are about the patient
+func initialState() *State {
+	return &State{Facts: -1, Events: -1, Clock: clinical.Never, Followed: clinical.Never}
 }
 
-// Standing is a rule that is true.
-type Standing struct {
-	Rule     string
-	Since    clinical.Instant
-	Severity uint8
-	Sequence int64 // of the explanation that says why
+// appendMachine appends the machine's half.
+func (s *State) appendMachine(b []byte) []byte {
+	b = append(b, codecVersion)
+	b = binary.AppendVarint(b, s.Facts)
+	b = binary.AppendVarint(b, s.Events)
+	b = binary.AppendVarint(b, int64(s.Clock))
+	b = binary.AppendUvarint(b, uint64(len(s.Activations)))
+	for _, a := range s.Activations {
+		b = binary.AppendVarint(b, a.Offset)
+		b = binary.AppendVarint(b, int64(a.At))
+		b = appendString(b, a.Hash)
+	}
+	b = appendString(b, s.Sweep)
+	sweeping := byte(0)
+	if s.Sweeping {
+		sweeping = 1
+	}
+	b = append(b, sweeping)
+	b = binary.AppendVarint(b, int64(s.Followed))
+	b = binary.AppendVarint(b, s.Explained)
+	return binary.AppendUvarint(b, s.Outbox)
 }
 
-// Entry is an explained transition. Data is its stored form, valid during the call that gives it.
-type Entry struct {
-	Sequence int64
-	At       clinical.Instant
-	ID       string
-	Data     []byte
+// decodeMachine sets the machine's half.
+func (s *State) decodeMachine(b []byte) bool {
+	d := decode(b)
+	s.Facts, s.Events, s.Clock = d.varint(), d.varint(), d.instant()
+	if n := d.count(); n > 0 {
+		s.Activations = make([]Activation, n)
+		for i := range s.Activations {
+			s.Activations[i] = Activation{Offset: d.varint(), At: d.instant(), Hash: d.string()}
+		}
+	}
+	s.Sweep, s.Sweeping = d.string(), d.byte() != 0
+	s.Followed, s.Explained, s.Outbox = d.instant(), d.varint(), d.uvarint()
+	return d.done()
 }
 
-// Mark is one side of a transition that the audit has yet to match: explained and no alert seen, or an
-// alert and no explanation seen.
-type Mark struct {
-	ID      string
-	Patient string
-	Facts   int64            // offset up to which the facts log was followed when it was marked
-	At      clinical.Instant // of the transition
-	Data    []byte           // the alert as it came; nil for an explanation, which is found by its ID
+// appendAuditor appends the auditor's half.
+func (s *State) appendAuditor(b []byte) []byte {
+	b = append(b, codecVersion)
+	b = binary.AppendVarint(b, s.Alerts)
+	return binary.AppendVarint(b, s.Matched)
 }
 
-// Divergence is a transition on which the engine and the machine disagree.
-type Divergence struct {
-	Number uint64
-	Rule   string
-	Data   []byte
+// decodeAuditor sets the auditor's half.
+func (s *State) decodeAuditor(b []byte) bool {
+	d := decode(b)
+	s.Alerts, s.Matched = d.varint(), d.varint()
+	return d.done()
+}
+
+// State is the state as of the last commit.
+func (p *Partition) State() State { return *p.state.Load() }
+
+// Wait returns when State().Facts is at least this offset. When ctx ends first it returns ErrNotReached
+// with the cause of that; when the archive is closed first, ErrClosed.
+func (p *Partition) Wait(ctx context.Context, facts int64) error {
+	for p.state.Load().Facts < facts {
+		moved := p.nextMove()
+		if p.state.Load().Facts >= facts {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-p.archive.closing:
+			return ErrClosed
+		case <-ctx.Done():
+			if at := p.state.Load().Facts; at < facts {
+				return fmt.Errorf("%w: partition %d is at facts record %d: %w", ErrNotReached, p.number, at, context.Cause(ctx))
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// nextMove is closed when the state changes next.
+func (p *Partition) nextMove() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moved == nil {
+		p.moved = make(chan struct{})
+	}
+	return p.moved
+}
+
+// publish changes the state that readers see, and wakes those who wait for it.
+func (p *Partition) publish(change func(*State)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := *p.state.Load()
+	change(&next)
+	p.state.Store(&next)
+	if p.moved != nil {
+		close(p.moved)
+		p.moved = nil
+	}
 }

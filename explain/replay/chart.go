@@ -20,7 +20,6 @@ type chart struct {
 	machine *Machine
 	batch   *archive.Batch
 	patient archive.Patient
-	kept    *archive.Patient // as the archive has it; nil for one of whom nothing was known
 	set     *Set            // of patient.RuleSet; nil before the first activation
 	course  *explain.Course // nil with set
 	ledger  *explain.Ledger
@@ -41,7 +40,7 @@ func (m *Machine) open(id string) (*chart, error) {
 		c.patient = archive.Patient{ID: id, Facts: -1, Clock: clinical.Never, Due: clinical.Forever}
 		return c, nil
 	}
-	c.patient, c.kept = *kept, kept
+	c.patient = *kept
 	err = m.part.History(id, math.MaxInt64, func(offset int64, _ clinical.Instant, value []byte) error {
 		rec, err := clinical.UnmarshalRecord(value)
 		if err != nil {
@@ -199,7 +198,7 @@ func (c *chart) turn(e *record.Explanation, t explain.Turn, mark string) {
 	p.Sequence++
 	e.Seal(p.Sequence, previous)
 	hex.Decode(p.Head[:], []byte(e.Hash))
-	c.batch.Explain(p.ID, archive.Entry{Sequence: p.Sequence, At: t.At, ID: e.ID, Data: e.Marshal()}, c.machine.state.Facts)
+	c.batch.Explain(p.ID, archive.Entry{Sequence: p.Sequence, At: t.At, ID: e.ID, Data: e.Marshal()})
 	c.machine.state.Explained++
 	if c.machine.options.Explained != nil {
 		c.machine.options.Explained(e.Rule.ID, string(e.Kind))
@@ -212,9 +211,8 @@ func (c *chart) close() {
 	if c.course != nil {
 		c.patient.Due = c.course.Due()
 	}
-	now := c.patient
-	c.batch.Put(&now, c.kept)
-	c.kept, c.batch = &now, nil
+	c.batch.Put(&c.patient)
+	c.batch = nil
 	c.machine.cache.put(c)
 }
 

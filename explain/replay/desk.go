@@ -96,7 +96,7 @@ func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {
 	}
 	if q.MinPosition > 0 {
 		if err := part.Wait(ctx, q.MinPosition-1); err != nil {
-			return nil, errors.Join(ErrNotReached, err)
+			return nil, fmt.Errorf("%w: %w", ErrNotReached, err)
 		}
 	}
 	state := part.State()

@@ -182,7 +182,7 @@ func (d drawer) value() record.Value {
 
 // number draws the plain, the awkward and the extreme.
 func (d drawer) number() float64 {
-	return pick(d, 0, 5.2, 120, d.NormFloat64(), 0.1+0.2, 1e21, -1e-7, math.Copysign(0, -1), math.MaxFloat64, math.SmallestNonzeroFloat64)
+	return pick(d, 0, 5.2, 120, d.NormFloat64(), 0.30000000000000004, 1e21, -1e-7, math.Copysign(0, -1), math.MaxFloat64, math.SmallestNonzeroFloat64)
 }
 
 // instant draws from the years 1 to 9999, mostly from this century, half of them on a full second.

@@ -1,0 +1,97 @@
+package render
+
+import (
+	"fmt"
+
+	"github.com/vigil-cds/vigil/explain/record"
+)
+
+// operands are the parts of a node that are shown below it. Of a chain of the same operator, which the
+// tree holds as pairs of pairs, they are all the links at once; constants stand in the source already and
+// are left out.
+func operands(n *record.Node) []*record.Node {
+	var shown []*record.Node
+	for i := range n.Kids {
+		switch kid := &n.Kids[i]; {
+		case chains(n.Op) && kid.Op == n.Op:
+			shown = append(shown, operands(kid)...)
+		case constant(kid) && !kid.Boolean:
+		default:
+			shown = append(shown, kid)
+		}
+	}
+	return shown
+}
+
+// chains says whether an operator's operands may be told in any grouping.
+func chains(op string) bool { return op == "and" || op == "or" || op == "+" }
+
+// constant says whether an expression asks nothing.
+func constant(n *record.Node) bool {
+	if n.Op == "term" {
+		return false
+	}
+	for i := range n.Kids {
+		if !constant(&n.Kids[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// label names a node in the tree: a combination by what it asks of its parts, all else by its source.
+func label(n *record.Node) string {
+	switch n.Op {
+	case "and", "all":
+		return "all of"
+	case "or", "any":
+		return "any of"
+	case "none":
+		return "none of"
+	case "not":
+		return "not"
+	case "at_least":
+		return fmt.Sprintf("at least %d of %d", n.N, len(n.Kids))
+	}
+	return plain(n.Source)
+}
+
+// outcome is what a node came to: a truth, or a value in its term's unit.
+func (c calendar) outcome(e *record.Explanation, n *record.Node) string {
+	if n.Boolean {
+		return string(n.Truth)
+	}
+	code := ""
+	if n.Op == "term" && 0 <= n.Term && n.Term < len(e.Terms) {
+		code = unitOf(&e.Terms[n.Term])
+	}
+	return c.stated(n.Value, code)
+}
+
+// unitOf is the UCUM code of a term's answer, which is not always that of the facts it saw.
+func unitOf(t *record.Term) string {
+	switch t.Op {
+	case "hours_since":
+		return "h"
+	case "days_since":
+		return "d"
+	case "age":
+		return "a"
+	case "age_months":
+		return "mo"
+	case "last", "first", "min", "max", "sum", "mean", "delta":
+		return t.Unit
+	}
+	return ""
+}
+
+// truthMark tells the truths apart without colour.
+func truthMark(t record.Truth) string {
+	switch t {
+	case record.True:
+		return "✓"
+	case record.False:
+		return "✗"
+	}
+	return "?"
+}
