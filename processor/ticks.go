@@ -18,7 +18,8 @@ const (
 )
 
 // tick appends a control record to the partition's log when timers are due, or a sweep is pending, and
-// no other record comes that would do.
+// no other record comes that would do. In simulated time it says nothing of the time, and timers are left
+// to the feeder's records.
 func (o *owner) tick(ctx context.Context) {
 	wait := time.NewTimer(tickEvery)
 	defer wait.Stop()
@@ -31,9 +32,12 @@ func (o *owner) tick(ctx context.Context) {
 		case <-wait.C:
 		}
 		state := o.store.State()
-		now := clinical.At(o.role.now())
-		due, timers := o.store.NextDue()
-		timers = timers && due <= now && state.Clock < now
+		now, timers := clinical.Never, false
+		if o.role.config.wall() {
+			now = clinical.At(o.role.now())
+			due, any := o.store.NextDue()
+			timers = any && due <= now && state.Clock < now
+		}
 		switch {
 		case o.highWater.Load() == nil || state.Facts < mine || o.lag() > 0 || !timers && !state.Sweeping:
 			// A record is on its way, or nothing is to be done.

@@ -8,8 +8,8 @@ import (
 
 // Mark is one side of a transition that the audit has yet to settle.
 type Mark struct {
-	ID      string           // of the transition
-	Patient string           //
+	ID      string // of the transition
+	Patient string
 	Facts   int64            // offset of the facts record at which it was found
 	At      clinical.Instant // of the transition
 	Data    []byte           // of an alert that came: as it came; of an expected one: nil

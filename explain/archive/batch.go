@@ -132,6 +132,11 @@ func (b *Batch) Commit() error {
 		return b.err
 	}
 	defer b.Discard()
+	// One commit after the other, so that states are published in the order in which they are on disk: an
+	// auditor that has seen a mark must not publish that it was matched before the machine has published
+	// that it was explained.
+	b.p.commits.Lock()
+	defer b.p.commits.Unlock()
 	if b.err == nil {
 		b.stage()
 	}

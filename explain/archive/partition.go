@@ -14,6 +14,8 @@ type Partition struct {
 	archive *Archive
 	number  int32
 
+	commits sync.Mutex // held by the batch that is being committed
+
 	mu    sync.Mutex    // guards changes of state, and moved
 	moved chan struct{} // closed at the next change of state; nil when nobody waits
 	state atomic.Pointer[State]

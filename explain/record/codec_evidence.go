@@ -13,7 +13,7 @@ func (n *Node) appendTo(b []byte) []byte {
 	b = appendSigned(b, 3, n.N)
 	b = appendBool(b, 4, n.Boolean)
 	b = appendString(b, 5, n.Truth)
-	b = appendValue(b, 6, n.Value)
+	b = appendValue(b, 6, &n.Value)
 	b = appendSigned(b, 7, n.Term+1)
 	b = appendBool(b, 8, n.Decides)
 	return appendMessages(b, 9, n.Kids)
@@ -56,7 +56,7 @@ func (t *Term) appendTo(b []byte) []byte {
 	b = appendString(b, 5, t.Unit)
 	b = appendString(b, 6, t.Where)
 	b = appendOptional(b, 7, t.Window)
-	b = appendValue(b, 8, t.Value)
+	b = appendValue(b, 8, &t.Value)
 	b = appendSigned(b, 9, t.Saw)
 	b = appendMessages(b, 10, t.Uses)
 	return appendOptional(b, 11, t.Latest)
@@ -113,7 +113,7 @@ func (w *Window) read(in reader) {
 
 func (u *Use) appendTo(b []byte) []byte {
 	b = appendSigned(b, 1, u.Fact)
-	return appendValue(b, 2, u.Value)
+	return appendValue(b, 2, &u.Value)
 }
 
 func (u *Use) read(in reader) {
@@ -130,7 +130,7 @@ func (u *Use) read(in reader) {
 func (f *Fact) appendTo(b []byte) []byte {
 	b = appendString(b, 1, f.Kind)
 	b = appendStrings(b, 2, f.Codes)
-	b = appendValue(b, 3, f.Value)
+	b = appendValue(b, 3, &f.Value)
 	b = appendString(b, 4, f.Unit)
 	b = appendString(b, 5, f.Status)
 	b = appendInstant(b, 6, f.Time)
@@ -184,11 +184,11 @@ func (f *Fact) read(in reader) {
 }
 
 // appendValue leaves a missing value out, since an empty message says the same.
-func appendValue(b []byte, n protowire.Number, v Value) []byte {
+func appendValue(b []byte, n protowire.Number, v *Value) []byte {
 	if v.IsZero() {
 		return b
 	}
-	return appendMessage(b, n, &v)
+	return appendMessage(b, n, v)
 }
 
 func (v *Value) appendTo(b []byte) []byte {

@@ -14,6 +14,12 @@ import (
 // takes all of them.
 var ErrUnwritable = errors.New("record: JSON cannot write this value")
 
+var (
+	errYear      = fmt.Errorf("%w: an instant outside the years 0000 to 9999", ErrUnwritable)
+	errFine      = fmt.Errorf("%w: a time finer than a millisecond", ErrUnwritable)
+	errNotFinite = fmt.Errorf("%w: a number that is not finite", ErrUnwritable)
+)
+
 // The instants that RFC 3339 has words for.
 const (
 	earliest = Instant(-62_167_219_200_000) // 0000-01-01T00:00:00Z
@@ -26,17 +32,26 @@ const ongoing = "ongoing"
 // any, and Ongoing as "ongoing". Anything else outside the years 0000 to 9999 is ErrUnwritable, and so
 // is Never, which no field may hold: what is not known is left out.
 func (i Instant) MarshalJSON() ([]byte, error) {
+	return i.appendJSON(make([]byte, 0, len(toMillisecond)))
+}
+
+const (
+	toSecond      = `"2006-01-02T15:04:05Z"`
+	toMillisecond = `"2006-01-02T15:04:05.000Z"`
+)
+
+func (i Instant) appendJSON(b []byte) ([]byte, error) {
 	if i == Ongoing {
-		return []byte(`"` + ongoing + `"`), nil
+		return append(b, `"`+ongoing+`"`...), nil
 	}
 	if i < earliest || i > latest {
-		return nil, fmt.Errorf("%w: an instant outside the years 0000 to 9999", ErrUnwritable)
+		return b, errYear
 	}
-	layout := `"2006-01-02T15:04:05Z"`
+	layout := toSecond
 	if i%1000 != 0 {
-		layout = `"2006-01-02T15:04:05.000Z"`
+		layout = toMillisecond
 	}
-	return clinical.Instant(i).Time().AppendFormat(make([]byte, 0, len(`"2006-01-02T15:04:05.000Z"`)), layout), nil
+	return clinical.Instant(i).Time().AppendFormat(b, layout), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes, and the same instant with another offset from UTC. What

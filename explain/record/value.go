@@ -4,53 +4,49 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
 )
 
-// boundedJSON and timeJSON are the two values that JSON has no type of its own for. Pointers tell what
-// is not there from what is zero.
-type boundedJSON struct {
-	Comparator string   `json:"comparator"`
-	Number     *float64 `json:"number"`
-}
-
-type timeJSON struct {
-	Time *Instant `json:"time"`
-}
-
 // MarshalJSON writes a number with every digit that it takes to read the same number again, a text and
 // a boolean as themselves, a bounded number as {"comparator":"<","number":5}, a time as
 // {"time":"2026-03-01T10:00:00Z"} and a missing value, where it is not left out, as null. A number that
 // is not finite and a time that is not an Instant's are ErrUnwritable.
-func (v Value) MarshalJSON() ([]byte, error) {
+func (v Value) MarshalJSON() ([]byte, error) { return v.appendJSON(nil) }
+
+func (v *Value) appendJSON(b []byte) ([]byte, error) {
 	switch v.Kind {
 	case rules.Number:
-		if math.IsNaN(v.Num) || math.IsInf(v.Num, 0) {
-			return nil, fmt.Errorf("%w: a number that is not finite", ErrUnwritable)
-		}
-		switch v.Bound {
-		case clinical.Below:
-			return json.Marshal(boundedJSON{"<", &v.Num})
-		case clinical.Above:
-			return json.Marshal(boundedJSON{">", &v.Num})
-		}
-		return json.Marshal(v.Num)
+		return v.appendBounded(b)
 	case rules.Boolean:
-		return json.Marshal(v.Num != 0)
+		return strconv.AppendBool(b, v.Num != 0), nil
 	case rules.Text:
-		return json.Marshal(v.Str)
+		return appendText(b, v.Str), nil
 	case rules.Time:
 		at := v.instant()
 		if float64(at) != v.Num {
-			return nil, fmt.Errorf("%w: a time finer than a millisecond", ErrUnwritable)
+			return b, errFine
 		}
-		return json.Marshal(timeJSON{&at})
+		b, err := at.appendJSON(append(b, `{"time":`...))
+		return append(b, '}'), err
 	}
-	return []byte("null"), nil
+	return append(b, "null"...), nil
+}
+
+func (v *Value) appendBounded(b []byte) ([]byte, error) {
+	switch v.Bound {
+	case clinical.Below:
+		b = append(b, `{"comparator":"\u003c","number":`...) // encoding/json writes no plain < or >
+	case clinical.Above:
+		b = append(b, `{"comparator":"\u003e","number":`...)
+	default:
+		return appendNumber(b, v.Num)
+	}
+	b, err := appendNumber(b, v.Num)
+	return append(b, '}'), err
 }
 
 // UnmarshalJSON reads what MarshalJSON writes and refuses everything else.
@@ -75,8 +71,14 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 }
 
 func (v *Value) unmarshalObject(b []byte) error {
-	var bounded boundedJSON
-	var at timeJSON
+	// Pointers tell what is not there from what is zero.
+	var bounded struct {
+		Comparator string   `json:"comparator"`
+		Number     *float64 `json:"number"`
+	}
+	var at struct {
+		Time *Instant `json:"time"`
+	}
 	switch {
 	case strictly(b, &at) == nil && at.Time != nil:
 		*v = Value(rules.TimeOf(clinical.Instant(*at.Time)))
@@ -99,7 +101,7 @@ func strictly(b []byte, to any) error {
 
 // instant is a time's instant. Those beyond every instant of a calendar, which a double does not hold
 // exactly, are Ongoing and Never.
-func (v Value) instant() Instant {
+func (v *Value) instant() Instant {
 	switch {
 	case v.Num >= math.MaxInt64:
 		return Ongoing

@@ -50,9 +50,9 @@ func (b *Break) Unwrap() error {
 }
 
 // Verifier walks the chain of one patient's explanations, in order of Sequence, and notes every break
-// in it. After one it goes on, comparing only what can still be relied on, so that one change gives one
-// break. The zero Verifier takes a chain from any explanation on, as in an export of a part, and takes
-// the first one's Previous on trust. It is for one goroutine.
+// in it. After one it goes on, comparing only what can still be relied on. The zero Verifier takes a
+// chain from any explanation on, as in an export of a part, and takes the first one's Previous on trust.
+// It is for one goroutine.
 type Verifier struct {
 	Patient string // whose chain it is; "": the first explanation says it
 	Whole   bool   // the chain must begin with the patient's first explanation

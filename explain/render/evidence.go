@@ -3,7 +3,6 @@ package render
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/vigil-cds/vigil/explain/record"
 )
@@ -14,12 +13,12 @@ type evidence struct {
 	asked        []*record.Term
 }
 
-// evidences gathers the terms of an explanation by what they looked at, in the order of the terms.
-func evidences(e *record.Explanation) []evidence {
+// evidences gathers the terms by what they looked at, in the order of the terms.
+func (v *view) evidences() []evidence {
 	var all []evidence
-	for i := range e.Terms {
-		t := &e.Terms[i]
-		at := slices.IndexFunc(all, func(v evidence) bool { return sawTheSame(v.Term, t) })
+	for i := range v.Terms {
+		t := &v.Terms[i]
+		at := slices.IndexFunc(all, func(x evidence) bool { return sawTheSame(x.Term, t) })
 		if at < 0 {
 			all = append(all, evidence{Term: t})
 			at = len(all) - 1
@@ -51,11 +50,11 @@ func (c calendar) stretch(w *record.Window) string {
 	return span(w.Text) + ", from " + c.exactly(*w.From) + " to " + c.exactly(w.To)
 }
 
-// codesOf are the codes that the facts of a window carry, each once.
-func codesOf(e *record.Explanation, uses []record.Use) []string {
+// codes are those that the facts of a window carry, each once.
+func (v *view) codes(uses []record.Use) []string {
 	var codes []string
 	for _, u := range uses {
-		for _, code := range e.Facts[u.Fact].Codes {
+		for _, code := range v.Facts[u.Fact].Codes {
 			if code = plain(code); !slices.Contains(codes, code) {
 				codes = append(codes, code)
 			}
@@ -63,9 +62,6 @@ func codesOf(e *record.Explanation, uses []record.Use) []string {
 	}
 	return codes
 }
-
-// suffices says whether a fact is one of the smallest set that is enough.
-func suffices(e *record.Explanation, fact int) bool { return slices.Contains(e.Suffices, fact) }
 
 // when is a fact's time or period in a table.
 func (c calendar) when(f *record.Fact) string {
@@ -110,48 +106,32 @@ func position(f *record.Fact) string {
 	return "f" + strconv.Itoa(int(f.Partition)) + "." + strconv.FormatInt(f.Offset, 10)
 }
 
-// elide chooses the facts of a long window that are shown: the first ones, the latest, and those that
-// suffice. It gives their places in uses, in order, and how many of the window are left out.
-func elide(e *record.Explanation, t *record.Term, most int) (shown []int, left int) {
+// row is one fact of a window that is shown, after so many that are not.
+type row struct {
+	record.Use
+	skipped int
+}
+
+// rows chooses the facts of a window that are shown where it holds more than most: the first, the latest,
+// and those that suffice as far as these are few themselves.
+func (v *view) rows(t *record.Term, most int) []row {
 	const first = 2
+	stars := 0
+	for _, u := range t.Uses {
+		if v.enough[u.Fact] {
+			stars++
+		}
+	}
+	var shown []row
+	skipped := 0
 	for i, u := range t.Uses {
-		if len(t.Uses) <= most || i < first || i >= len(t.Uses)-(most-first) || suffices(e, u.Fact) {
-			shown = append(shown, i)
+		star := v.enough[u.Fact] && stars <= most
+		if len(t.Uses) <= most || i < first || i >= len(t.Uses)-(most-first) || star {
+			shown = append(shown, row{u, skipped})
+			skipped = 0
+		} else {
+			skipped++
 		}
 	}
-	return shown, max(t.Saw, len(t.Uses)) - len(shown)
-}
-
-// headline says what happened, or what was asked, and when.
-func (c calendar) headline(e *record.Explanation) string {
-	at := c.inFull(e.At)
-	switch e.Kind {
-	case record.Fired:
-		return "Fired " + at
-	case record.Cleared:
-		if e.Truth == record.Unknown {
-			return "Cleared " + at + ", now unknown"
-		}
-		return "Cleared " + at
-	}
-	return strings.ToUpper(string(e.Truth[:1])) + string(e.Truth[1:]) + " at " + at
-}
-
-// cause says what made a transition happen; "" for an answer.
-func cause(e *record.Explanation) string {
-	if e.Cause == nil {
-		return ""
-	}
-	switch c := e.Cause; {
-	case c.Kind == record.CauseTime:
-		return "by the passing of time alone"
-	case c.Kind == record.CauseActivation:
-		return "by the change of the rules at " + plain(c.Position)
-	case len(c.Gone) > 0 && len(c.Facts) == 0:
-		return "by the retraction of a fact at " + plain(c.Position)
-	case len(c.Gone) > 0:
-		return "by a correction at " + plain(c.Position)
-	default:
-		return "by new facts at " + plain(c.Position)
-	}
+	return shown
 }

@@ -57,15 +57,14 @@ func label(n *record.Node) string {
 }
 
 // outcome is what a node came to: a truth, or a value in its term's unit.
-func (c calendar) outcome(e *record.Explanation, n *record.Node) string {
+func (v *view) outcome(n *record.Node) string {
 	if n.Boolean {
 		return string(n.Truth)
 	}
-	code := ""
-	if n.Op == "term" && 0 <= n.Term && n.Term < len(e.Terms) {
-		code = unitOf(&e.Terms[n.Term])
+	if t := v.term(n); t != nil {
+		return v.stated(n.Value, unitOf(t))
 	}
-	return c.stated(n.Value, code)
+	return v.stated(n.Value, "")
 }
 
 // unitOf is the UCUM code of a term's answer, which is not always that of the facts it saw.

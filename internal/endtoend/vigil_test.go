@@ -97,8 +97,14 @@ func (l *logs) String() string {
 // serve starts a server over a data directory and waits until it says that it listens.
 func serve(t *testing.T, data string, args ...string) *server {
 	t.Helper()
+	return serveWith(t, binary, data, args...)
+}
+
+// serveWith is serve with another build of the program.
+func serveWith(t *testing.T, program, data string, args ...string) *server {
+	t.Helper()
 	args = append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)
-	s := &server{t: t, cmd: exec.Command(binary, args...), logs: new(logs)}
+	s := &server{t: t, cmd: exec.Command(program, args...), logs: new(logs)}
 	s.cmd.Stderr = s.logs
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

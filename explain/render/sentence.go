@@ -1,0 +1,119 @@
+package render
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigil-cds/vigil/explain/record"
+)
+
+// Sentence says in one sentence why the rule is as it is, for a clinician to read aloud: "Fired 14:02
+// because creatinine 1.9 mg/dL (12:40) is 1.6 times the lowest in 7 days, 1.2 (3 May)." Of many reasons it
+// names three and counts the rest; of alternatives that each would have been enough it names one.
+//
+// It is one line without control characters, whatever the facts say.
+func Sentence(e *record.Explanation, zone *time.Location) string {
+	v := viewOf(e, zone)
+	reasons := v.reasons()
+	lead, full := v.lead()
+	if len(reasons) == 0 {
+		reasons = []clause{{text: "the condition asks nothing of the patient"}}
+	}
+	return plain(lead + listed(reasons, full) + v.remedy() + ".")
+}
+
+// clause is one reason.
+type clause struct {
+	verb string // what makes the text a whole clause behind "because": "there was"
+	text string
+	last string // an afterthought: "the last was 2.1 (28 April)"
+	rank rank
+}
+
+// rank says how much a reason tells, the most telling first.
+type rank int
+
+const (
+	decisive rank = iota // what has just changed, or what would have to
+	measured
+	present
+	personal
+	absent
+	grouped // several in one, which comes last since it is a list itself
+)
+
+// named is how many reasons a sentence names.
+const most = 3
+
+// listed is reasons in a row, each a whole clause where full is set.
+func listed(reasons []clause, full bool) string {
+	slices.SortStableFunc(reasons, func(x, y clause) int { return int(x.rank) - int(y.rank) })
+	afterthought := ", "
+	if len(reasons) == 1 {
+		afterthought = "; "
+	}
+	var words []string
+	for _, c := range reasons {
+		text := c.text
+		if full && c.verb != "" {
+			text = c.verb + " " + text
+		}
+		if c.last != "" {
+			text += afterthought + c.last
+		}
+		if !slices.Contains(words, text) {
+			words = append(words, text)
+		}
+	}
+	if over := len(words) - most; over > 0 {
+		words = append(words[:most], strconv.Itoa(over)+" more")
+	}
+	return and(words)
+}
+
+// lead begins the sentence, and says whether whole clauses are to follow.
+func (v *view) lead() (lead string, full bool) {
+	if v.Kind == record.Answer {
+		switch v.Truth {
+		case record.True:
+			return "True: ", false
+		case record.False:
+			return "Not true: ", false
+		}
+		return "Not known: ", false
+	}
+	at := v.at.Format("15:04")
+	if v.Since != nil && !sameDay(moment(*v.Since).In(v.zone), v.at) {
+		at = v.at.Format("2 January 15:04")
+	}
+	lead = capital(string(v.Kind)) + " " + at + " because "
+	switch c := v.Explanation.Cause; {
+	case c == nil:
+	case c.Kind == record.CauseTime:
+		return lead + "time passed: ", false
+	case c.Kind == record.CauseActivation:
+		return lead + "the rules changed: ", false
+	case len(c.Gone) > 0 && len(c.Facts) == 0:
+		return lead + "a record was withdrawn: ", false
+	case len(c.Gone) > 0:
+		return lead + "a record was updated: ", false
+	}
+	if v.Truth == record.Unknown {
+		return lead + "it is no longer known: ", false
+	}
+	return lead, true
+}
+
+// remedy says what would make a false rule true.
+func (v *view) remedy() string {
+	if v.Miss == nil || v.Miss.Change == nil {
+		return ""
+	}
+	text := strings.TrimSuffix(plain(v.Miss.Change.Text), ".")
+	if v.Miss.Change.Kind == record.Remove {
+		return "; " + text + " it would fire"
+	}
+	return "; " + text + " would fire it"
+}

@@ -1,0 +1,196 @@
+package render
+
+import (
+	"slices"
+
+	"github.com/vigil-cds/vigil/explain/record"
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// witness is the fact that a term's answer stands in, as the term saw it; nil where no single one does.
+func (v *view) witness(t *record.Term) *record.Use {
+	if len(t.Uses) == 0 {
+		return nil
+	}
+	same := func(u record.Use) bool { return u.Value == t.Value }
+	at := -1
+	switch t.Op {
+	case "last":
+		for i := range t.Uses {
+			if same(t.Uses[i]) {
+				at = i
+			}
+		}
+	case "first":
+		at = slices.IndexFunc(t.Uses, same)
+	case "min", "max":
+		at = slices.IndexFunc(t.Uses, func(u record.Use) bool { return same(u) && v.enough[u.Fact] })
+		if at < 0 {
+			at = slices.IndexFunc(t.Uses, same)
+		}
+	case "first_time":
+		at = 0
+	case "exists", "active":
+		at = len(t.Uses) - 1
+		if i := slices.IndexFunc(t.Uses, func(u record.Use) bool { return v.enough[u.Fact] }); i >= 0 {
+			at = i
+		}
+	case "last_time", "hours_since", "days_since", "age", "age_months", "sex", "deceased":
+		at = len(t.Uses) - 1
+	}
+	if at < 0 {
+		return nil
+	}
+	return &t.Uses[at]
+}
+
+// noun names what a term asks for: "creatinine", "the lowest creatinine in 7 days".
+func (v *view) noun(t *record.Term) string {
+	input := named(t.Input)
+	phrase := func(words string) string { return joined(words, input, within(t.Window)) }
+	switch t.Op {
+	case "last", "exists", "active":
+		return input
+	case "count":
+		return joined("the number of", input, things(v, t)+"s", within(t.Window))
+	case "hours_since", "days_since":
+		return "the time since the last " + input
+	case "last_time":
+		return "the last " + input
+	case "first_time":
+		return phrase("the first")
+	case "age", "age_months":
+		return "the age"
+	case "sex":
+		return "the sex"
+	case "deceased":
+		return "the death"
+	}
+	return phrase(adjective(t.Op))
+}
+
+// comparedWith names a term beside another one of the same input: "the lowest in 7 days".
+func (v *view) comparedWith(t, beside *record.Term) string {
+	if t.Input != beside.Input || t.Pack != beside.Pack {
+		return v.noun(t)
+	}
+	if t.Op == "last" {
+		return joined("the last", within(t.Window))
+	}
+	return joined(adjective(t.Op), within(t.Window))
+}
+
+func adjective(op string) string {
+	switch op {
+	case "min":
+		return "the lowest"
+	case "max":
+		return "the highest"
+	case "sum":
+		return "the total"
+	case "mean":
+		return "the mean"
+	case "delta":
+		return "the change of"
+	}
+	return "the " + op
+}
+
+// amount is a term's number with its unit, as it was sent where it was, and otherwise in as few digits as
+// tell it from what it is compared with.
+func (v *view) amount(t *record.Term, code string, against ...float64) string {
+	if !isExact(t.Value) {
+		return v.stated(t.Value, code)
+	}
+	if u := v.witness(t); u != nil && v.Facts[u.Fact].Value.Num == t.Value.Num {
+		return with(figure(t.Value.Num), code)
+	}
+	return with(short(t.Value.Num, against...), code)
+}
+
+// short is a number that was worked out: as it is where that is short, else rounded.
+func short(x float64, against ...float64) string {
+	const few = 5
+	s := figure(x)
+	digits := 0
+	for _, r := range s {
+		if '0' <= r && r <= '9' {
+			digits++
+		}
+	}
+	if digits <= few {
+		return s
+	}
+	return rounded(x, against...)
+}
+
+// dated puts the time of the fact behind what it says: "1.9 mg/dL (12:40)".
+func (v *view) dated(text string, t *record.Term) string {
+	if u := v.witness(t); u != nil {
+		if f := &v.Facts[u.Fact]; f.Time != nil {
+			return text + " (" + v.said(*f.Time, f.Precision) + ")"
+		}
+	}
+	return text
+}
+
+// mention is a term with its answer as one noun: "creatinine 1.9 mg/dL (12:40)".
+func (v *view) mention(t *record.Term, against ...float64) string {
+	if t.Value.IsZero() {
+		return v.lacking(t).text
+	}
+	switch t.Op {
+	case "last":
+		return v.dated(v.noun(t)+" "+brief(v.amount(t, unitOf(t), against...)), t)
+	case "exists", "active", "sex", "deceased":
+		return v.presence(t, t.Value).text
+	case "count":
+		text, _ := v.number(t)
+		return text
+	case "last_time", "first_time":
+		return v.dated(v.noun(t), t)
+	case "age":
+		return "an age of " + counted(int(t.Value.Num), "year")
+	case "age_months":
+		return "an age of " + counted(int(t.Value.Num), "month")
+	case "hours_since", "days_since":
+		return v.noun(t)
+	}
+	return v.noun(t) + " of " + v.dated(brief(v.amount(t, unitOf(t), against...)), t)
+}
+
+// things is what a count counts: results of a measurement, records of all else.
+func things(v *view, t *record.Term) string {
+	for _, u := range t.Uses {
+		if k := v.Facts[u.Fact].Kind; k != clinical.KindObservation.String() && k != clinical.KindReport.String() {
+			return "record"
+		}
+	}
+	return "result"
+}
+
+// on is when a fact was, as an adverb: "on 28 April", "at 12:40", "in March".
+func (v *view) on(i record.Instant, precision string) string {
+	said := v.said(i, precision)
+	switch {
+	case precision == toYear || precision == toMonth:
+		return "in " + said
+	case precision != toDay && sameDay(moment(i).In(v.zone), v.at):
+		return "at " + said
+	}
+	return "on " + said
+}
+
+func joined(words ...string) string {
+	text := ""
+	for _, w := range words {
+		if w == "" {
+			continue
+		}
+		if text != "" {
+			text += " "
+		}
+		text += w
+	}
+	return text
+}
