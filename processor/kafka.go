@@ -23,6 +23,12 @@ var ErrLogUnavailable = errors.New("the log is not available")
 // channelSize is how many records may wait between two stages.
 const channelSize = 1024
 
+// ClientConfig is a fresh sarama configuration, with what every client of the log here needs, for a
+// component outside of this package.
+func (c Config) ClientConfig(component string) (*sarama.Config, error) {
+	return c.clientConfig(component)
+}
+
 // clientConfig is a fresh sarama configuration for the component of that name. No two components may
 // share one, because goka's builders write into what they are given.
 func (c Config) clientConfig(component string) (*sarama.Config, error) {

@@ -54,35 +54,38 @@ func (t Topic) settings() map[string]string {
 
 // Topics are all topics of one installation: every name stands here and nowhere else.
 type Topics struct {
-	Events      Topic // what came in, as it came, by patient
-	Medications Topic // what each Medication is, by reference; made from the events, which have them all
-	Facts       Topic // what it states, and control records, by patient
-	RulesTable  Topic // rows, by patient: the group table of the rules processor, whose name goka derives
-	RuleSets    Topic // rule sets that were activated, by hash
-	Alerts      Topic // transitions, by patient
-	DeadLetter  Topic // what was refused and why, by the key of its source
+	Events       Topic // what came in, as it came, by patient
+	Medications  Topic // what each Medication is, by reference; made from the events, which have them all
+	Facts        Topic // what it states, and control records, by patient
+	RulesTable   Topic // rows, by patient: the group table of the rules processor, whose name goka derives
+	RuleSets     Topic // rule sets that were activated, by hash
+	Alerts       Topic // transitions, by patient
+	Explanations Topic // why they came about, by patient
+	DeadLetter   Topic // what was refused and why, by the key of its source
 
 	// The consumer groups of the processors.
-	IntakeGroup, RulesGroup string
+	IntakeGroup, RulesGroup, ExplainGroup string
 }
 
 // Topics lists the topics of a filled configuration.
 func (c Config) Topics() Topics {
 	return Topics{
-		Events:      Topic{Name: c.Prefix + "events", Partitions: c.Partitions},
-		Medications: Topic{Name: c.Prefix + "medications", Partitions: 1, Compacted: true},
-		Facts:       Topic{Name: c.Prefix + "facts", Partitions: c.Partitions},
-		RulesTable:  Topic{Name: c.Prefix + "rules-table", Partitions: c.Partitions, Compacted: true},
-		RuleSets:    Topic{Name: c.Prefix + "rulesets", Partitions: 1, Compacted: true},
-		Alerts:      Topic{Name: c.Prefix + "alerts", Partitions: c.Partitions, Retention: c.AlertsRetention},
-		DeadLetter:  Topic{Name: c.Prefix + "dead-letter", Partitions: c.Partitions, Retention: c.DeadLetterRetention},
-		IntakeGroup: c.Prefix + "intake",
-		RulesGroup:  c.Prefix + "rules",
+		Events:       Topic{Name: c.Prefix + "events", Partitions: c.Partitions},
+		Medications:  Topic{Name: c.Prefix + "medications", Partitions: 1, Compacted: true},
+		Facts:        Topic{Name: c.Prefix + "facts", Partitions: c.Partitions},
+		RulesTable:   Topic{Name: c.Prefix + "rules-table", Partitions: c.Partitions, Compacted: true},
+		RuleSets:     Topic{Name: c.Prefix + "rulesets", Partitions: 1, Compacted: true},
+		Alerts:       Topic{Name: c.Prefix + "alerts", Partitions: c.Partitions, Retention: c.AlertsRetention},
+		Explanations: Topic{Name: c.Prefix + "explanations", Partitions: c.Partitions},
+		DeadLetter:   Topic{Name: c.Prefix + "dead-letter", Partitions: c.Partitions, Retention: c.DeadLetterRetention},
+		IntakeGroup:  c.Prefix + "intake",
+		RulesGroup:   c.Prefix + "rules",
+		ExplainGroup: c.Prefix + "explain",
 	}
 }
 
 func (t Topics) all() []Topic {
-	return []Topic{t.Events, t.Medications, t.Facts, t.RulesTable, t.RuleSets, t.Alerts, t.DeadLetter}
+	return []Topic{t.Events, t.Medications, t.Facts, t.RulesTable, t.RuleSets, t.Alerts, t.Explanations, t.DeadLetter}
 }
 
 // Ensure creates the topics that are missing. One that exists with another number of partitions, that

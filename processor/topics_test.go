@@ -22,13 +22,13 @@ func TestTopicsAreCreatedToKeepTheirRecords(t *testing.T) {
 	defer admin.Close()
 	existing, err := admin.ListTopics()
 	require.NoError(t, err)
-	require.Len(t, existing, 7)
+	require.Len(t, existing, 8)
 	for name, want := range map[string]struct {
 		partitions        int32
 		cleanup, retained string
 	}{
 		"vigil-events": {2, "delete", "-1"}, "vigil-facts": {2, "delete", "-1"}, "vigil-rules-table": {2, "compact", "-1"},
-		"vigil-medications": {1, "compact", "-1"}, "vigil-rulesets": {1, "compact", "-1"}, "vigil-alerts": {2, "delete", "172800000"}, "vigil-dead-letter": {2, "delete", "-1"},
+		"vigil-medications": {1, "compact", "-1"}, "vigil-rulesets": {1, "compact", "-1"}, "vigil-alerts": {2, "delete", "172800000"}, "vigil-explanations": {2, "delete", "-1"}, "vigil-dead-letter": {2, "delete", "-1"},
 	} {
 		require.Equal(t, want.partitions, existing[name].NumPartitions, name)
 		entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: name})

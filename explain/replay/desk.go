@@ -283,7 +283,7 @@ func (d *Desk) Verify(ctx context.Context, patient string, partitions int) (reco
 }
 
 func verify(ctx context.Context, part *archive.Partition, p *archive.Patient, v *record.Verification) error {
-	walk := &record.Verifier{Whole: true} // it notes every break by itself
+	walk := &record.Verifier{Patient: p.ID, Whole: true} // it notes every break by itself
 	err := part.Explanations(p.ID, clinical.Never, clinical.Forever, 0, math.MaxInt, func(e archive.Entry) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

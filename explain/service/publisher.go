@@ -1,0 +1,114 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/vigil-cds/vigil/explain/record"
+	"github.com/vigil-cds/vigil/processor"
+)
+
+const (
+	// publishEvery is how often it is looked for what is to be published. The broker inside a process
+	// shares its disk with live data, so that few large writes are better than many small ones.
+	publishEvery = 500 * time.Millisecond
+	// published and publishedBytes bound what is sent at once.
+	published      = 1000
+	publishedBytes = 1 << 20
+)
+
+// HeaderExplanation is on each record of the explanations topic: the transition's id, by which a consumer
+// drops what comes a second time.
+const HeaderExplanation = "explanation"
+
+// publish sends what the archive's outboxes hold, in order, at least once.
+func (s *Service) publish(ctx context.Context) {
+	var producer sarama.SyncProducer
+	defer func() {
+		if producer != nil {
+			_ = producer.Close() // everything that was sent has been acknowledged, or is sent again
+		}
+	}()
+	every := time.NewTicker(publishEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		for _, p := range s.partitions() {
+			for more := true; more && ctx.Err() == nil; {
+				var err error
+				if producer == nil {
+					producer, err = s.producer()
+				}
+				if err == nil {
+					more, err = s.publishSome(p, producer)
+				}
+				if err != nil {
+					s.log.Warn("explanations could not be published; trying again", "partition", p.number, "error", err)
+					if producer != nil {
+						_ = producer.Close() // a failed send spoils it
+						producer = nil
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+func (s *Service) producer() (sarama.SyncProducer, error) {
+	config, err := s.config.Log.ClientConfig("explanations")
+	if err != nil {
+		return nil, err
+	}
+	p, err := sarama.NewSyncProducer(s.config.Log.Brokers, config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	return p, nil
+}
+
+// publishSome sends what fits into one write; more says whether anything is left.
+func (s *Service) publishSome(p *partition, producer sarama.SyncProducer) (more bool, err error) {
+	var messages []*sarama.ProducerMessage
+	var last uint64
+	size := 0
+	err = p.archive.Outgoing(published, func(number uint64, patient string, data []byte) error {
+		if size > publishedBytes {
+			more = true
+			return nil
+		}
+		e, err := record.Unmarshal(data)
+		if err != nil {
+			return fmt.Errorf("explanation %d of the outbox: %w", number, err)
+		}
+		body, err := e.AppendJSON(nil)
+		if err != nil {
+			return fmt.Errorf("explanation %d of the outbox: %w", number, err)
+		}
+		messages = append(messages, &sarama.ProducerMessage{Topic: s.topics.Explanations.Name, Key: sarama.StringEncoder(patient),
+			Value: sarama.ByteEncoder(body), Headers: []sarama.RecordHeader{{Key: []byte(HeaderExplanation), Value: []byte(e.ID)}}})
+		last = number
+		size += len(body)
+		return nil
+	})
+	if err != nil || len(messages) == 0 {
+		return false, err
+	}
+	if err := producer.SendMessages(messages); err != nil {
+		return false, fmt.Errorf("%w: %w", processor.ErrLogUnavailable, err)
+	}
+	b := p.archive.Begin()
+	b.Sent(last)
+	if err := b.Commit(); err != nil {
+		return false, err
+	}
+	s.metrics.published.Add(float64(len(messages)))
+	return more || len(messages) == published, nil
+}
