@@ -250,6 +250,21 @@ func (p *Processor) AllReady() bool {
 	return slices.ContainsFunc(p.rules.owners, func(o *owner) bool { return o.ready.Load() })
 }
 
+// Lag is how many records of the facts log this process has yet to apply, as far as it knows: of all
+// partitions that it owns together.
+func (p *Processor) Lag() int64 {
+	if p.rules == nil {
+		return 0
+	}
+	var lag int64
+	for _, o := range p.rules.owners {
+		if o.ready.Load() {
+			lag += o.lag()
+		}
+	}
+	return lag
+}
+
 // WaitReady returns when AllReady is true, or ErrNotReady when ctx ends first.
 func (p *Processor) WaitReady(ctx context.Context) error {
 	poll := time.NewTicker(10 * time.Millisecond)

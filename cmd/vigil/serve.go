@@ -78,7 +78,7 @@ func (a *app) serve(ctx context.Context, c config.Config) (err error) {
 	defer cancel()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(stop, listener) }()
-	if err := e.processor.WaitReady(ctx); err != nil {
+	if err := e.waitReady(ctx); err != nil {
 		cancel()
 		// Told to stop before it was ready: that is no failure.
 		return errors.Join(<-served, ignore(err, processor.ErrNotReady))
@@ -114,16 +114,17 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 
 // engine is the service without its HTTP: the broker, the store and the processors, and the ways to them.
 type engine struct {
-	registry    *prometheus.Registry
-	sets        *processor.RuleSets
-	decoder     *fhir.Decoder
-	medications *processor.Medications
-	broker      *broker.Broker // nil with a cluster
-	store       *store.Store   // nil without the rules role
-	processor   *processor.Processor
-	writer      *processor.Writer
-	config      processor.Config
-	simulated   bool
+	registry     *prometheus.Registry
+	sets         *processor.RuleSets
+	decoder      *fhir.Decoder
+	medications  *processor.Medications
+	broker       *broker.Broker // nil with a cluster
+	store        *store.Store   // nil without the rules role
+	processor    *processor.Processor
+	writer       *processor.Writer
+	explanations *explanations // nil without the explain role
+	config       processor.Config
+	simulated    bool
 }
 
 // gcPercent lets the heap grow to three times what is live before it is collected. What lives long is
@@ -157,12 +158,13 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	e.decoder = fhir.New(fhir.Options{Zone: zone, MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Body),
 		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnit, Medication: e.medications.Codes})
 	e.config = processor.Config{Brokers: c.Kafka.Brokers, Prefix: c.Kafka.Prefix, Partitions: c.Kafka.Partitions,
-		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: c.Roles, InstanceID: c.Kafka.Instance,
+		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
 	if len(c.Kafka.Brokers) == 0 {
-		if e.broker, err = broker.Start(brokerDir(c.Data), broker.Options{Logger: logger}); err != nil {
+		if e.broker, err = broker.Start(brokerDir(c.Data), broker.Options{Port: c.Kafka.Listen, Logger: logger}); err != nil {
 			return nil, err
 		}
+		logger.Info("the broker in this process listens", "brokers", e.broker.Addr())
 		e.config.Brokers = []string{e.broker.Addr()}
 	}
 	deps := processor.Deps{RuleSet: set, Decoder: e.decoder, Medications: e.medications, Logger: logger, Registerer: e.registry}
@@ -173,13 +175,27 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		e.sets = processor.NewRuleSets(rules.CompileOptions{Zone: zone}, e.store.RuleSet)
 		deps.Store, deps.Sets = e.store, e.sets
 	}
-	if e.processor, err = processor.Start(ctx, e.config, deps); err != nil {
+	if len(processing(c.Roles)) > 0 {
+		if e.processor, err = processor.Start(ctx, e.config, deps); err != nil {
+			return nil, err
+		}
+	} else if err := e.config.Topics().Ensure(ctx, e.config); err != nil {
 		return nil, err
+	}
+	if slices.Contains(c.Roles, config.RoleExplain) {
+		if err := e.startExplaining(ctx, c, zone, logger); err != nil {
+			return nil, err
+		}
 	}
 	if e.writer, err = processor.NewWriter(e.config); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// processing is the roles that package processor runs.
+func processing(roles []string) []string {
+	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return role == config.RoleExplain })
 }
 
 func brokerDir(data string) string { return filepath.Join(data, "broker") }
@@ -195,6 +211,9 @@ func (e *engine) close() error {
 	var faults []error
 	if e.writer != nil {
 		faults = append(faults, e.writer.Close())
+	}
+	if e.explanations != nil {
+		faults = append(faults, e.explanations.close())
 	}
 	if e.processor != nil {
 		faults = append(faults, e.processor.Close())
@@ -217,14 +236,18 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		}
 		reads.reader = store.NewReader(e.store, o)
 	}
-	return api.New(api.Options{
+	o := api.Options{
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
 		Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,
 		WriteTimeout: c.HTTP.WriteTimeout, IdleTimeout: c.HTTP.IdleTimeout, DrainTimeout: c.HTTP.DrainTimeout,
-	})
+	}
+	if e.explanations != nil {
+		o.Explanations, o.Degraded = e.explanations, e.explanations.service.Degraded
+	}
+	return api.New(o)
 }
 
 func (e *engine) partition(patient string) int32 {
@@ -246,7 +269,22 @@ func (e *engine) ruleless() bool {
 	return owns
 }
 
+// waitReady returns when the processors are ready. It does not wait for explanations, which may have
+// months of a log before them and say themselves how far they are.
+func (e *engine) waitReady(ctx context.Context) error {
+	if e.processor == nil {
+		return nil
+	}
+	return e.processor.WaitReady(ctx)
+}
+
 func (e *engine) ready() error {
+	if e.processor == nil {
+		if !e.explanations.service.Ready() {
+			return errors.New("the explanations are still catching up with the log: see /v1/explanations/status")
+		}
+		return nil
+	}
 	if !e.processor.AllReady() {
 		return errors.New("the processors are still catching up with the log")
 	}

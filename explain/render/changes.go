@@ -11,33 +11,39 @@ import (
 
 // computed is an expression over terms that is compared with a number.
 func (v *view) computed(x *record.Node, op string, holds bool, k record.Value) clause {
-	if len(x.Kids) == 2 && !isExact(x.Value) {
-		return v.sum(x, op, holds, k)
-	}
-	if len(x.Kids) == 2 {
-		left, _ := v.taken(&x.Kids[0])
-		right, _ := v.taken(&x.Kids[1])
-		a, b := v.term(left), v.term(right)
-		switch {
-		case a == nil || b == nil || !isExact(a.Value) || !isExact(b.Value):
-		case x.Op == "-":
-			return v.difference(a, b, op, holds, k.Num)
-		case x.Op == "/" && a.Input == b.Input && a.Pack == b.Pack && b.Value.Num > 0:
-			return v.ratio(a, op, holds, k.Num, b)
-		case x.Op == "/":
-			words, apart := stands(op, holds, x.Value, k)
-			if apart != "" {
-				words += " by " + apart
-			}
-			return clause{text: v.mention(a) + " divided by " + v.mention(b) + " is " + times(x.Value.Num, k.Num) + ", " + words, rank: measured}
-		}
+	a, b := v.pair(x)
+	switch {
+	case a == nil:
+	case x.Op == "-":
+		return v.difference(a, b, op, holds, k.Num)
+	case x.Op == "/" && alike(a, b) && b.Value.Num > 0:
+		return v.ratio(a, op, holds, k.Num, b)
+	case x.Op == "/":
+		return clause{text: v.mention(a) + " divided by " + v.mention(b) + " is " + times(x.Value.Num, k.Num) + ", " + off(op, holds, x.Value, k), rank: measured}
 	}
 	return v.sum(x, op, holds, k)
 }
 
+// pair is the two terms that an expression combines, where it is that simple and both are exact numbers;
+// nil otherwise.
+func (v *view) pair(x *record.Node) (a, b *record.Term) {
+	if len(x.Kids) != 2 {
+		return nil, nil
+	}
+	left, _ := v.taken(&x.Kids[0])
+	right, _ := v.taken(&x.Kids[1])
+	if a, b = v.term(left), v.term(right); a == nil || b == nil || !isExact(a.Value) || !isExact(b.Value) {
+		return nil, nil
+	}
+	return a, b
+}
+
+// alike says whether two terms ask the same input.
+func alike(x, y *record.Term) bool { return x.Input == y.Input && x.Pack == y.Pack }
+
 // difference is one term less another, compared with a number.
 func (v *view) difference(a, b *record.Term, op string, holds bool, k float64) clause {
-	same := a.Input == b.Input && a.Pack == b.Pack
+	same := alike(a, b)
 	d := a.Value.Num - b.Value.Num
 	if same && b.Op == "last" && a.Op != "last" {
 		a, b, d, op, k = b, a, -d, mirrored[op], -k
@@ -65,7 +71,7 @@ func (v *view) difference(a, b *record.Term, op string, holds bool, k float64) c
 
 // beside is a term's answer beside another term: "the lowest in 7 days, 1.2 (3 May)".
 func (v *view) beside(t, other *record.Term) string {
-	if t.Input != other.Input || t.Pack != other.Pack {
+	if !alike(t, other) {
 		return v.mention(t)
 	}
 	return v.comparedWith(t, other) + ", " + v.dated(v.amount(t, ""), t)
@@ -146,7 +152,7 @@ func (v *view) ratio(a *record.Term, op string, holds bool, factor float64, b *r
 	if !isNumber(a.Value) || !isNumber(b.Value) {
 		return v.words(a, op, holds, b)
 	}
-	if x, y := v.witness(a), v.witness(b); a.Input == b.Input && x != nil && y != nil && x.Fact == y.Fact && a.Op == "last" {
+	if x, y := v.witness(a), v.witness(b); alike(a, b) && x != nil && y != nil && x.Fact == y.Fact && a.Op == "last" {
 		return clause{text: v.mention(a) + " is itself " + v.comparedWith(b, a), rank: measured}
 	}
 	if factor != 1 && isExact(a.Value) && isExact(b.Value) && a.Value.Num > 0 && b.Value.Num > 0 {
@@ -185,11 +191,7 @@ func (v *view) words(a *record.Term, op string, holds bool, b *record.Term) clau
 // sum is any other number that was worked out: a score with the parts that gave points, or an expression
 // with what it was worked out from.
 func (v *view) sum(x *record.Node, op string, holds bool, k record.Value) clause {
-	words, apart := stands(op, holds, x.Value, k)
-	if apart != "" {
-		words += " by " + apart
-	}
-	value := short(x.Value.Num, k.Num)
+	words, value := off(op, holds, x.Value, k), short(x.Value.Num, k.Num)
 	parts := []*record.Node{x}
 	if x.Op == "+" {
 		parts = operands(x)

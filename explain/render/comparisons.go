@@ -36,7 +36,7 @@ func (v *view) comparison(n *record.Node) clause {
 	t := v.term(x)
 	switch {
 	case t != nil && constant(y) && isText(y.Value):
-		return v.identity2(t, y.Value)
+		return v.textual(t, y.Value)
 	case t != nil && constant(y) && isExact(y.Value):
 		return v.threshold(t, op, holds, y.Value)
 	case constant(y) && isExact(y.Value):
@@ -50,7 +50,7 @@ func (v *view) comparison(n *record.Node) clause {
 }
 
 // standing is where a number stands to a threshold, as a comparison of them turned out, with how far it is
-// off: "at least 6", "below 6, by 0.8".
+// off, to follow "is": "at least 6", "below 6, by 0.8".
 func standing(op string, holds bool, x, threshold record.Value) string {
 	words, apart := stands(op, holds, x, threshold)
 	if apart != "" {
@@ -59,7 +59,16 @@ func standing(op string, holds bool, x, threshold record.Value) string {
 	return words
 }
 
-// stands gives the two halves of standing.
+// off is the same to follow a comma: "below 6 by 0.8".
+func off(op string, holds bool, x, threshold record.Value) string {
+	words, apart := stands(op, holds, x, threshold)
+	if apart != "" {
+		return words + " by " + apart
+	}
+	return words
+}
+
+// stands gives the two halves of both: where the number stands, and how far off.
 func stands(op string, holds bool, x, threshold record.Value) (words, apart string) {
 	k := figure(threshold.Num)
 	if holds {
@@ -84,8 +93,8 @@ func stands(op string, holds bool, x, threshold record.Value) (words, apart stri
 	return "exactly " + k + ", not " + holdWords[op] + " it", ""
 }
 
-// identity2 is a text that is, or is not, another.
-func (v *view) identity2(t *record.Term, wanted record.Value) clause {
+// textual is a text that is, or is not, another.
+func (v *view) textual(t *record.Term, wanted record.Value) clause {
 	not := ""
 	if t.Value != wanted {
 		not = ", not " + brief(wanted.Str)
@@ -115,11 +124,7 @@ func (v *view) threshold(t *record.Term, op string, holds bool, k record.Value) 
 	case "delta":
 		return v.delta(t, op, holds, k.Num)
 	}
-	words, apart := stands(op, holds, t.Value, k)
-	if apart != "" {
-		words += " by " + apart
-	}
-	return clause{text: v.noun(t) + " is " + v.dated(v.amount(t, unitOf(t), k.Num), t) + ", " + words, rank: measured}
+	return clause{text: v.noun(t) + " is " + v.dated(v.amount(t, unitOf(t), k.Num), t) + ", " + off(op, holds, t.Value, k), rank: measured}
 }
 
 // ranking is where a number that is counted stands to another: "at least 3", "fewer than 3".

@@ -71,7 +71,7 @@ func (v *view) noun(t *record.Term) string {
 
 // comparedWith names a term beside another one of the same input: "the lowest in 7 days".
 func (v *view) comparedWith(t, beside *record.Term) string {
-	if t.Input != beside.Input || t.Pack != beside.Pack {
+	if !alike(t, beside) {
 		return v.noun(t)
 	}
 	if t.Op == "last" {

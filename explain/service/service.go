@@ -99,10 +99,14 @@ func (p *partition) behind() int64 { return max(0, p.end.Load()-1-p.archive.Stat
 
 // Start joins the group and begins. The topics must be there (processor.Topics.Ensure). The service goes
 // on until Close, also when ctx, which is for the start alone, has ended.
-func Start(ctx context.Context, c Config, d Deps) (_ *Service, err error) {
+func Start(ctx context.Context, c Config, d Deps) (*Service, error) {
+	return start(ctx, c, d, c.Log.Fill().Topics())
+}
+
+func start(ctx context.Context, c Config, d Deps, topics processor.Topics) (_ *Service, err error) {
 	c.Log = c.Log.Fill()
 	c = c.withDefaults()
-	s := &Service{config: c, topics: c.Log.Topics(), deps: d, log: d.Logger, owned: make(map[int32]*partition)}
+	s := &Service{config: c, topics: topics, deps: d, log: d.Logger, owned: make(map[int32]*partition)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
