@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -32,6 +34,10 @@ type benchOptions struct {
 	data             string
 	memory           config.Bytes
 	profile          string
+
+	explain bool
+	pairs   int
+	phase   time.Duration
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -57,16 +63,20 @@ times reads. No figure is printed unless every answer was right.`,
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
 	f.StringVar(&o.profile, "cpu-profile", "", "write a CPU profile of the intake and the reads to this file, for go tool pprof")
 	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
+	f.BoolVar(&o.explain, "explain", false, "then play a live ward without and with a replay by the explain role beside it, and compare")
+	f.IntVar(&o.pairs, "pairs", 3, "with --explain: how many phases of each")
+	f.DurationVar(&o.phase, "phase", 5*time.Second, "with --explain: how long each is")
 	return c
 }
 
 // benched is what `vigil bench` reports.
 type benched struct {
 	*bench.Report
-	Cores     int   `json:"cores"`
-	Resident  int   `json:"residentBytes"` // of the whole process, the workload and the expected answers included
-	StoreDisk int64 `json:"storeDiskBytes"`
-	LogDisk   int64 `json:"logDiskBytes"`
+	Beside    *bench.Beside `json:"beside,omitempty"`
+	Cores     int           `json:"cores"`
+	Resident  int           `json:"residentBytes"` // of the whole process, the workload and the expected answers included
+	StoreDisk int64         `json:"storeDiskBytes"`
+	LogDisk   int64         `json:"logDiskBytes"`
 }
 
 func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
@@ -91,6 +101,7 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 	}
 	c := config.Default()
 	c.Data, c.Rules, c.Clock, c.Listen, c.Store.Memory = dir, packs, config.ClockLog, "127.0.0.1:0", o.memory
+	c.Roles = []string{config.RoleIntake, config.RoleRules}
 	logger := slog.New(slog.DiscardHandler)
 	e, err := startEngine(ctx, c, logger)
 	if err != nil {
@@ -122,13 +133,19 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	report, err := bench.Run(ctx, workload, bench.Engine{Write: e.writer.Write, Store: e.store, Partition: e.partition,
+	engine := bench.Engine{Write: e.writer.Write, Store: e.store, Partition: e.partition,
 		Reader: store.NewReader(e.store, store.ReaderOptions{Plan: e.sets.Plan, Partition: e.partition}), URL: "http://" + listener.Addr().String(),
-	}, bench.Options{PerRequest: o.perRequest, Reads: o.reads, HTTPReads: o.httpReads, Progress: progress})
+	}
+	report, err := bench.Run(ctx, workload, engine, bench.Options{PerRequest: o.perRequest, Reads: o.reads, HTTPReads: o.httpReads, Progress: progress})
 	if err != nil {
 		return err
 	}
 	got := benched{Report: report, Cores: runtime.GOMAXPROCS(0)}
+	if o.explain {
+		if got.Beside, err = a.benchBeside(ctx, e, c, workload, engine, o, progress); err != nil {
+			return err
+		}
+	}
 	debug.FreeOSMemory()
 	if got.Resident, err = resident(); err != nil {
 		return err
@@ -145,6 +162,26 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 	return a.printBench(got, o)
 }
 
+// benchBeside measures what a replay by the explain role costs the engine beside it.
+func (a *app) benchBeside(ctx context.Context, e *engine, c config.Config, w *bench.Workload, b bench.Engine, o benchOptions, progress func(string, int, int)) (*bench.Beside, error) {
+	var held atomic.Bool
+	held.Store(true)
+	lag := func() int64 {
+		if held.Load() {
+			return math.MaxInt64
+		}
+		return e.processor.Lag()
+	}
+	if err := e.startExplaining(ctx, c, time.UTC, lag, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
+	x := e.explanations.service
+	for x.Behind() == 0 && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond) // until the group has given it the partitions
+	}
+	return bench.RunBeside(ctx, w, b, bench.Explaining{Hold: held.Store, Facts: x.Facts, Left: x.Behind}, o.pairs, o.phase, progress)
+}
+
 func (a *app) printBench(g benched, o benchOptions) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
@@ -156,6 +193,16 @@ func (a *app) printBench(g benched, o benchOptions) error {
 		bench.Latency
 	}{{"read, hot", g.Hot}, {"read, cold", g.Cold}, {"read, HTTP", g.HTTP}} {
 		row(l.name, "p50 %s  p99 %s  (%d reads, in turn)", l.P50, l.P99, l.Reads)
+	}
+	if b := g.Beside; b != nil {
+		for _, p := range b.Phases {
+			what := "alone"
+			if p.Explaining {
+				what = "explaining"
+			}
+			row(what, "read p50 %s  p99 %s   apply lag p50 %s  p99 %s   %.0f facts/s explained", p.Read.P50, p.Read.P99, p.Lag.P50, p.Lag.P99, p.Facts)
+		}
+		row("explain costs", "read p99 x %.2f, apply lag p50 x %.2f, p99 x %.2f (medians), at %.0f facts/s", b.ReadP99, b.LagP50, b.LagP99, b.PerSecond)
 	}
 	row("resident", "%d MiB, the workload and its expected answers included", g.Resident>>20)
 	row("disk", "store %d MiB, log %d MiB", g.StoreDisk>>20, g.LogDisk>>20)

@@ -27,8 +27,9 @@ type explanations struct {
 	partitions int
 }
 
-// startExplaining opens the archive under the data directory and follows the log. The topics must be there.
-func (e *engine) startExplaining(ctx context.Context, c config.Config, zone *time.Location, logger *slog.Logger) (err error) {
+// startExplaining opens the archive under the data directory and follows the log, as far as the lag of the
+// live rules lets it. The topics must be there.
+func (e *engine) startExplaining(ctx context.Context, c config.Config, zone *time.Location, lag func() int64, logger *slog.Logger) (err error) {
 	x := &explanations{partitions: e.config.Partitions}
 	defer func() {
 		if err != nil {
@@ -49,10 +50,7 @@ func (e *engine) startExplaining(ctx context.Context, c config.Config, zone *tim
 	if x.Desk, err = replay.NewDesk(desk); err != nil {
 		return err
 	}
-	deps := service.Deps{Archive: x.archive, Sets: sets, Divergences: filepath.Join(dir, "divergences"), Logger: logger, Registerer: e.registry}
-	if e.processor != nil {
-		deps.LiveLag = e.processor.Lag
-	}
+	deps := service.Deps{Archive: x.archive, Sets: sets, Divergences: filepath.Join(dir, "divergences"), LiveLag: lag, Logger: logger, Registerer: e.registry}
 	x.service, err = service.Start(ctx, service.Config{Log: e.config, Rate: c.Explain.Rate, MaxLag: int64(c.Explain.MaxLag), Batch: c.Explain.Batch,
 		WindowFacts: c.Explain.WindowFacts, Memory: half, Grace: c.Explain.AuditGrace}, deps)
 	if err != nil {

@@ -28,7 +28,7 @@ type chart struct {
 
 // open reads a patient from the archive, or makes one of whom nothing is known.
 func (m *Machine) open(id string) (*chart, error) {
-	if c := m.cache.take(id); c != nil {
+	if c := m.options.Charts.take(m, id); c != nil {
 		return c, nil
 	}
 	c := &chart{machine: m, ledger: new(explain.Ledger)}
@@ -213,7 +213,7 @@ func (c *chart) close() {
 	}
 	c.batch.Put(&c.patient)
 	c.batch = nil
-	c.machine.cache.put(c)
+	c.machine.options.Charts.put(c)
 }
 
 // frame is what an explanation says of the log: what was known of the patient at an offset.

@@ -23,8 +23,10 @@ type Options struct {
 	Partition func(patient string) int32
 	// Facts is the most facts shown of one term's window; 0 is DefaultFacts.
 	Facts int
-	// Memory is about how many bytes of patients stay decoded between two batches; 0 keeps none.
-	Memory int64
+	// Charts keeps patients decoded between two batches; nil keeps none. Machines may share one.
+	Charts *Charts
+	// Yield is called between two patients, so that whoever waits for a core gets it; nil: nobody does.
+	Yield func()
 	// Explained is called for each transition; RefusedActivation when a set in the log does not compile.
 	// Nil functions are not called.
 	Explained         func(rule, kind string)
@@ -45,7 +47,6 @@ type Machine struct {
 	sets      *Sets
 	options   Options
 	state     archive.State
-	cache     charts
 }
 
 // NewMachine goes on where the archive's partition stands.
@@ -57,7 +58,13 @@ func NewMachine(partition int32, a *archive.Archive, o Options) (*Machine, error
 	if o.Facts == 0 {
 		o.Facts = DefaultFacts
 	}
-	return &Machine{partition: partition, part: part, sets: o.Sets, options: o, state: part.State(), cache: newCharts(o.Memory)}, nil
+	if o.Charts == nil {
+		o.Charts = NewCharts(0)
+	}
+	if o.Yield == nil {
+		o.Yield = func() {}
+	}
+	return &Machine{partition: partition, part: part, sets: o.Sets, options: o, state: part.State()}, nil
 }
 
 // Entry is a record of the facts log.
@@ -108,6 +115,7 @@ func (m *Machine) Apply(ctx context.Context, batch []Entry) (facts int, err erro
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
+		m.options.Yield()
 		if err := m.follow(b, id, about[id]); err != nil {
 			return 0, fmt.Errorf("explaining partition %d: %w", m.partition, err)
 		}
@@ -168,6 +176,7 @@ func (m *Machine) Follow(ctx context.Context, limit int) (more bool, err error) 
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
+		m.options.Yield()
 		c, err := m.open(id)
 		if err == nil {
 			c.batch = b

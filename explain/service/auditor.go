@@ -22,6 +22,8 @@ import (
 const (
 	// auditEvery is how often the two sides are matched.
 	auditEvery = time.Second
+	// auditSlowly is the same while a partition is far from the log's end.
+	auditSlowly = 10 * time.Second
 	// alertsAhead bounds how many alerts wait for explanations that are yet to come.
 	alertsAhead = 50_000
 	// idleAfter is how long a read of the alerts waits for the next one before it is taken for the last.
@@ -51,6 +53,7 @@ func (s *Service) audit(ctx context.Context) {
 	a := &auditor{Service: s, passed: make(map[string]time.Time), oldest: make(map[int32]clinical.Instant)}
 	every := time.NewTicker(auditEvery)
 	defer every.Stop()
+	last := make(map[int32]time.Time)
 	for {
 		select {
 		case <-ctx.Done():
@@ -58,6 +61,10 @@ func (s *Service) audit(ctx context.Context) {
 		case <-every.C:
 		}
 		for _, p := range s.partitions() {
+			if p.behind() > int64(s.config.Batch) && time.Since(last[p.number]) < auditSlowly {
+				continue
+			}
+			last[p.number] = time.Now()
 			if err := a.partition(ctx, p); err != nil && ctx.Err() == nil {
 				s.log.Warn("the audit could not go on; trying again", "partition", p.number, "error", err)
 			}

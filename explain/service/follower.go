@@ -141,7 +141,7 @@ func (h *handler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama
 	var err error
 	f.machine, err = replay.NewMachine(p.number, s.deps.Archive, replay.Options{
 		Sets: s.deps.Sets, Topic: s.topics.Facts.Name, Facts: s.config.WindowFacts,
-		Memory:    s.config.Memory / int64(max(1, len(session.Claims()[claim.Topic()]))),
+		Charts: s.charts, Yield: func() { s.pace.yield(session.Context()) },
 		Partition: func(patient string) int32 { return processor.Partition(patient, s.config.Log.Partitions) },
 		Explained: func(rule, kind string) { s.metrics.explained.WithLabelValues(rule, kind).Inc() },
 		RefusedActivation: func(hash string, err error) {
@@ -215,7 +215,7 @@ func (f *follower) collect(first *sarama.ConsumerMessage, claim sarama.ConsumerG
 		// written once a batch.
 		wait := time.Duration(0)
 		if m.Offset+1 < claim.HighWaterMarkOffset() {
-			wait = wanted
+			wait = look
 		}
 		next, ok := receive(claim.Messages(), wait)
 		if !ok {
@@ -248,27 +248,23 @@ func receive(from <-chan *sarama.ConsumerMessage, wait time.Duration) (*sarama.C
 // take explains a batch, and brings patients forward whose time has come.
 func (f *follower) take(ctx context.Context, batch []replay.Entry) error {
 	pace := f.service.pace
+	if !pace.begin(ctx, f.partition.number) {
+		return nil
+	}
+	defer func() { pace.end(f.partition.behind() > 0) }()
 	if len(batch) > 0 {
-		pace.turn.Lock()
 		began := time.Now()
 		facts, err := f.machine.Apply(ctx, batch)
-		took := time.Since(began)
-		pace.turn.Unlock()
 		if err != nil {
 			return err
 		}
+		took := time.Since(began)
 		pace.did(len(batch), facts, took)
 		f.service.metrics.took(len(batch), facts, took)
 	}
-	for more := true; more; {
-		if ctx.Err() != nil {
-			return nil
-		}
-		pace.turn.Lock()
+	for more := true; more && ctx.Err() == nil; {
 		var err error
-		more, err = f.machine.Follow(ctx, followed)
-		pace.turn.Unlock()
-		if err != nil {
+		if more, err = f.machine.Follow(ctx, followed); err != nil {
 			return err
 		}
 	}

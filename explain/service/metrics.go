@@ -18,9 +18,9 @@ type metricSet struct {
 	batch                                                 prometheus.Histogram
 	state                                                 *stateCollector
 
-	expiredCount atomic.Int64
-	mu           sync.Mutex
-	pending      map[int32]int64 // by partition: marks of either side
+	expiredCount, factCount atomic.Int64
+	mu                      sync.Mutex
+	pending                 map[int32]int64 // by partition: marks of either side
 
 	registry   prometheus.Registerer
 	registered []prometheus.Collector
@@ -72,6 +72,7 @@ func (m *metricSet) close() {
 func (m *metricSet) took(records, facts int, took time.Duration) {
 	m.records.Add(float64(records))
 	m.facts.Add(float64(facts))
+	m.factCount.Add(int64(facts))
 	m.batch.Observe(took.Seconds())
 }
 

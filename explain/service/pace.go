@@ -2,26 +2,34 @@ package service
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 )
 
-// pace keeps explaining from slowing anything else: batches take turns, so that it never uses more than
-// one core; a rate may be set; and it pauses while the live rules of the process lag.
+// pace keeps explaining from slowing anything else. It never uses more than one core, since partitions
+// take turns; of that it takes a share, in stretches of a few milliseconds; a rate may be set; and it
+// pauses while the live rules of the process lag.
 type pace struct {
 	rate   int
+	share  float64
 	maxLag int64
 	most   int
 	lag    func() int64
 
-	turn sync.Mutex // held while a batch is worked on
-
 	mu       sync.Mutex
-	size     int       // records of the next batch
-	debt     time.Time // when the facts so far are paid for at the rate
-	why      string
-	pausedAt time.Duration // altogether
+	free     sync.Cond     // L is mu
+	busy     bool          // a partition has its turn
+	kept     int32         // the partition whose turn comes next, if it wants it soon; -1
+	keptFrom time.Time     // since when it has had one turn after the other
+	keptTill time.Time     // when the next turn is anybody's
+	size     int           // records of the next batch
+	debt     time.Time     // when the facts so far are paid for at the rate
+	why      string        // of the pause
+	paused   time.Duration // altogether
 	marks    []mark        // of the last seconds
+
+	worked time.Time // since when there was no rest; of who has the turn
 }
 
 // mark is what had been done at a time.
@@ -31,17 +39,29 @@ type mark struct {
 }
 
 const (
-	// wanted is how long a batch should take: short enough for whoever waits for a core.
-	wanted = 20 * time.Millisecond
+	// wanted is how long a batch should take. Longer ones read and write each patient for more records;
+	// shorter ones make explanations sooner.
+	wanted = 200 * time.Millisecond
+	// stretch is how long is worked between two rests.
+	stretch = 2 * time.Millisecond
 	// look is how often a pause looks whether it may end.
 	look = 20 * time.Millisecond
+	// keep is how long a partition that is behind may have one turn after the other, since its patients are
+	// in memory then, and soon how long others wait for it to take the next.
+	keep = 10 * time.Second
+	soon = 100 * time.Millisecond
 	// lately is the stretch of time over which the rate is shown.
 	lately = 10 * time.Second
-	least  = 16
+	least  = 64
 )
 
 func newPace(c Config, lag func() int64) *pace {
-	return &pace{rate: c.Rate, maxLag: c.MaxLag, most: c.Batch, lag: lag, size: min(256, c.Batch)}
+	p := &pace{rate: c.Rate, share: c.Share, maxLag: c.MaxLag, most: c.Batch, lag: lag, size: min(512, c.Batch), kept: -1}
+	p.free.L = &p.mu
+	if lag == nil || p.share <= 0 {
+		p.share = 1
+	}
+	return p
 }
 
 // batch is how many records to take together now.
@@ -51,38 +71,106 @@ func (p *pace) batch() int {
 	return p.size
 }
 
-// wait returns when the next batch may begin; false when ctx ended first.
-func (p *pace) wait(ctx context.Context) bool {
+// begin waits for the turn, which who gets it must end; false when ctx ended first.
+func (p *pace) begin(ctx context.Context, partition int32) bool {
+	stop := context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		p.free.Broadcast()
+		p.mu.Unlock()
+	})
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ctx.Err() == nil && (p.busy || p.kept >= 0 && p.kept != partition && time.Now().Before(p.keptTill)) {
+		p.free.Wait()
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	if p.kept != partition {
+		p.kept, p.keptFrom = partition, time.Now()
+	}
+	p.busy, p.worked = true, time.Now()
+	return true
+}
+
+// end gives the turn up; a partition that is behind has the next one, too, for a while.
+func (p *pace) end(behind bool) {
+	p.mu.Lock()
+	p.busy = false
+	if behind && time.Since(p.keptFrom) < keep {
+		p.keptTill = time.Now().Add(soon)
+		time.AfterFunc(soon, func() {
+			p.mu.Lock()
+			p.free.Broadcast()
+			p.mu.Unlock()
+		})
+	} else {
+		p.kept = -1
+	}
+	p.free.Broadcast()
+	p.mu.Unlock()
+}
+
+// yield lets others have the core, and rests when it is time to. It is for who has the turn.
+func (p *pace) yield(ctx context.Context) {
+	runtime.Gosched()
+	now := time.Now()
+	worked := now.Sub(p.worked)
+	if worked < stretch {
+		return
+	}
+	p.halt(ctx)
+	if p.share < 1 {
+		time.Sleep(time.Duration(float64(worked) * (1/p.share - 1)))
+	}
+	p.worked = time.Now()
+}
+
+// halt waits while the live rules are behind.
+func (p *pace) halt(ctx context.Context) {
+	if p.lag == nil || p.lag() <= p.maxLag {
+		return
+	}
 	began := time.Now()
-	defer func() {
-		p.mu.Lock()
-		p.why = ""
-		p.pausedAt += time.Since(began)
-		p.mu.Unlock()
-	}()
-	for {
-		p.mu.Lock()
-		due := p.debt
-		p.mu.Unlock()
-		switch {
-		case p.lag != nil && p.lag() > p.maxLag:
-			p.pause("the live rules are behind the log")
-		case p.rate > 0 && time.Until(due) > 0:
-			p.pause("explain.rate is reached")
-		default:
-			return ctx.Err() == nil
-		}
+	p.pause("the live rules are behind the log")
+	for p.lag() > p.maxLag && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return false
 		case <-time.After(look):
 		}
 	}
+	p.resume(began)
+}
+
+// wait returns when the next batch may begin; false when ctx ended first.
+func (p *pace) wait(ctx context.Context) bool {
+	p.halt(ctx)
+	p.mu.Lock()
+	rest := time.Until(p.debt)
+	p.mu.Unlock()
+	if p.rate > 0 && rest > 0 {
+		began := time.Now()
+		p.pause("explain.rate is reached")
+		select {
+		case <-ctx.Done():
+		case <-time.After(rest):
+		}
+		p.resume(began)
+	}
+	return ctx.Err() == nil
 }
 
 func (p *pace) pause(why string) {
 	p.mu.Lock()
 	p.why = why
+	p.mu.Unlock()
+}
+
+func (p *pace) resume(began time.Time) {
+	p.mu.Lock()
+	p.why = ""
+	p.paused += time.Since(began)
 	p.mu.Unlock()
 }
 
@@ -138,7 +226,8 @@ func (p *pace) recordsPerSecond() float64 {
 	return records
 }
 
-func (p *pace) paused() string {
+// pausing is why it waits now; "" when it does not.
+func (p *pace) pausing() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.why
@@ -147,5 +236,5 @@ func (p *pace) paused() string {
 func (p *pace) pausedSeconds() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.pausedAt.Seconds()
+	return p.paused.Seconds()
 }

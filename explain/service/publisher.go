@@ -15,6 +15,8 @@ const (
 	// publishEvery is how often it is looked for what is to be published. The broker inside a process
 	// shares its disk with live data, so that few large writes are better than many small ones.
 	publishEvery = 500 * time.Millisecond
+	// publishSlowly is the same while a partition is far from the log's end and nobody waits.
+	publishSlowly = 4 * time.Second
 	// published and publishedBytes bound what is sent at once.
 	published      = 1000
 	publishedBytes = 1 << 20
@@ -34,6 +36,7 @@ func (s *Service) publish(ctx context.Context) {
 	}()
 	every := time.NewTicker(publishEvery)
 	defer every.Stop()
+	last := make(map[int32]time.Time)
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,6 +44,10 @@ func (s *Service) publish(ctx context.Context) {
 		case <-every.C:
 		}
 		for _, p := range s.partitions() {
+			if p.behind() > int64(s.config.Batch) && time.Since(last[p.number]) < publishSlowly {
+				continue
+			}
+			last[p.number] = time.Now()
 			for more := true; more && ctx.Err() == nil; {
 				var err error
 				if producer == nil {

@@ -24,6 +24,7 @@ type Config struct {
 	Log processor.Config // brokers, prefix, partitions; filled (processor.Config.Fill)
 
 	Rate        int           // most facts a second; 0: no limit
+	Share       float64       // of one core, that it takes at most where live rules run beside it; 0: all of it
 	MaxLag      int64         // it pauses while the live rules lag more records than this; 0: 2000
 	Batch       int           // most records taken together; 0: 4096
 	WindowFacts int           // most facts of one window that a kept explanation holds; 0: 200
@@ -75,6 +76,7 @@ type Service struct {
 	metrics *metricSet
 	client  sarama.Client
 	pace    *pace
+	charts  *replay.Charts
 
 	mu    sync.Mutex
 	owned map[int32]*partition // those that this process follows now
@@ -110,7 +112,7 @@ func start(ctx context.Context, c Config, d Deps, topics processor.Topics) (_ *S
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.pace = newPace(c, d.LiveLag)
+	s.pace, s.charts = newPace(c, d.LiveLag), replay.NewCharts(c.Memory)
 	running, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	defer func() {
@@ -199,7 +201,7 @@ type Status struct {
 
 // Status tells how far the role is, and how the audit stands.
 func (s *Service) Status() Status {
-	st := Status{PerSecond: s.pace.perSecond(), Paused: s.pace.paused(), Partitions: []replay.Progress{}, Expired: s.metrics.expiredCount.Load()}
+	st := Status{PerSecond: s.pace.perSecond(), Paused: s.pace.pausing(), Partitions: []replay.Progress{}, Expired: s.metrics.expiredCount.Load()}
 	s.mu.Lock()
 	st.Ready = s.joined
 	s.mu.Unlock()
@@ -226,6 +228,18 @@ func (s *Service) Status() Status {
 		st.SecondsLeft = &left
 	}
 	return st
+}
+
+// Facts is how many facts were explained since the start.
+func (s *Service) Facts() int64 { return s.metrics.factCount.Load() }
+
+// Behind is how many records of the log are yet to be explained, as far as is known.
+func (s *Service) Behind() int64 {
+	var behind int64
+	for _, p := range s.partitions() {
+		behind += p.behind()
+	}
+	return behind
 }
 
 // Ready says whether every partition of this process has been followed to what was the end of the log.

@@ -66,7 +66,7 @@ func explain(b *testing.B, entries []replay.Entry) {
 	}
 	defer a.Close()
 	machine, err := replay.NewMachine(0, a, replay.Options{Sets: replay.NewSets(a, rules.CompileOptions{}), Topic: "vigil-facts",
-		Partition: func(string) int32 { return 0 }})
+		Partition: func(string) int32 { return 0 }, Charts: replay.NewCharts(64 << 20)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (l *Log) Engine(s *store.Store, partition int32, random *rand.Rand) (transi
 // Explain follows the log into a partition of the archive, cut at random.
 func (l *Log) Explain(a *archive.Archive, sets *replay.Sets, partition int32, random *rand.Rand) error {
 	ctx := context.Background()
-	o := replay.Options{Sets: sets, Topic: "facts", Partition: func(string) int32 { return partition }, Memory: random.Int64N(1 << 20)}
+	o := replay.Options{Sets: sets, Topic: "facts", Partition: func(string) int32 { return partition }, Charts: replay.NewCharts(random.Int64N(1 << 20))}
 	machine, err := replay.NewMachine(partition, a, o)
 	if err != nil {
 		return err
