@@ -7,22 +7,24 @@ import "time"
 // the key with dashes for dots. The zero Config is not usable: start from Default or Load. A Config is
 // plain data; the slices in it are the holder's own.
 type Config struct {
-	Data   string   `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
-	Listen string   `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
-	Rules  string   `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
-	Clock  string   `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
-	Zone   string   `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
-	Roles  []string `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts)."`
-	Kafka  Kafka    `koanf:"kafka"`
-	Store  Store    `koanf:"store"`
-	Limits Limits   `koanf:"limits"`
-	HTTP   HTTP     `koanf:"http"`
-	Log    Log      `koanf:"log"`
+	Data    string   `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
+	Listen  string   `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
+	Rules   string   `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
+	Clock   string   `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
+	Zone    string   `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
+	Roles   []string `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts)."`
+	Kafka   Kafka    `koanf:"kafka"`
+	Store   Store    `koanf:"store"`
+	Explain Explain  `koanf:"explain"`
+	Limits  Limits   `koanf:"limits"`
+	HTTP    HTTP     `koanf:"http"`
+	Log     Log      `koanf:"log"`
 }
 
 // Kafka says where the log is kept.
 type Kafka struct {
 	Brokers     []string `koanf:"brokers" flag:"brokers" doc:"host:port of the brokers to ask first. Empty: a broker inside this process, which keeps its log under the data directory."`
+	Listen      int      `koanf:"listen" doc:"Port on loopback of the broker inside this process, so that a second process on this machine can be given it as kafka.brokers. 0 takes any free one."`
 	Partitions  int      `koanf:"partitions" doc:"Partitions of every topic that is keyed by patient. It is fixed once the topics are there."`
 	Replication int      `koanf:"replication" doc:"Copies of each partition that the cluster keeps. 3 in a cluster that must outlive the loss of a broker; the broker inside this process has 1."`
 	Prefix      string   `koanf:"prefix" doc:"What the names of topics and consumer groups begin with, so that several Vigils can share one cluster."`
@@ -37,13 +39,24 @@ type Store struct {
 	Memory Bytes `koanf:"memory" doc:"Memory for Pebble's cache and tables and for decoded patients together. More makes more reads hot; the process needs about 300MiB besides."`
 }
 
+// Explain paces and sizes the explain role.
+type Explain struct {
+	Rate        int           `koanf:"rate" doc:"Most facts a second that are explained, so that catching up with a long log leaves the machine to others; 0 sets no limit."`
+	Share       int           `koanf:"share" doc:"Percent of one core that explaining takes at most while live rules run in the same process."`
+	MaxLag      int           `koanf:"max_lag" doc:"Explaining pauses while the live rules of this process lag more than this many records behind the log."`
+	Memory      Bytes         `koanf:"memory" doc:"Memory for the cache and tables of the explain archive and for decoded patients together."`
+	Batch       int           `koanf:"batch" doc:"Most records of the facts log that are explained together. More is faster while catching up; fewer disturbs live rules in the same process less."`
+	WindowFacts int           `koanf:"window_facts" doc:"Most facts of one term's window that a kept explanation holds; those that decide are always among them."`
+	AuditGrace  time.Duration `koanf:"audit_grace" doc:"How long a transition that explain found may wait for its alert, once the rules have passed its position, before it counts as a divergence."`
+}
+
 // Limits bounds what one caller can ask for.
 type Limits struct {
 	Body                   Bytes `koanf:"body" doc:"Largest request body taken, after decompression; also the largest event taken from Kafka."`
 	Depth                  int   `koanf:"depth" doc:"Deepest nesting of JSON objects and arrays in a resource."`
 	PatientID              int   `koanf:"patient_id" doc:"Longest patient id, in bytes. FHIR ids have at most 64."`
 	ObservationsPerRequest int   `koanf:"observations_per_request" doc:"Most lines in one POST /v1/observations."`
-	Page                   int   `koanf:"page" doc:"Most alerts on one page of GET /v1/alerts."`
+	Page                   int   `koanf:"page" doc:"Most alerts on one page of GET /v1/alerts, and most explanations on one page of a patient's."`
 	InFlight               int   `koanf:"in_flight" doc:"Most requests with a body that are worked on at once; further ones are answered 503 with Retry-After, so that memory stays bounded."`
 }
 
@@ -64,12 +77,13 @@ type Log struct {
 
 // The words that Clock, Roles and Log take.
 const (
-	ClockWall  = "wall"
-	ClockLog   = "log"
-	RoleIntake = "intake"
-	RoleRules  = "rules"
-	FormatText = "text"
-	FormatJSON = "json"
+	ClockWall   = "wall"
+	ClockLog    = "log"
+	RoleIntake  = "intake"
+	RoleRules   = "rules"
+	RoleExplain = "explain"
+	FormatText  = "text"
+	FormatJSON  = "json"
 )
 
 // Default is the configuration of a single machine that is asked by programs on it.
@@ -79,9 +93,17 @@ func Default() Config {
 		Listen: "127.0.0.1:8080",
 		Clock:  ClockWall,
 		Zone:   "UTC",
-		Roles:  []string{RoleIntake, RoleRules},
+		Roles:  []string{RoleIntake, RoleRules, RoleExplain},
 		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-"},
 		Store:  Store{Memory: 256 << 20},
+		Explain: Explain{
+			Share:       50,
+			MaxLag:      2000,
+			Memory:      128 << 20,
+			Batch:       4096,
+			WindowFacts: 200,
+			AuditGrace:  30 * time.Second,
+		},
 		Limits: Limits{
 			Body:                   16 << 20,
 			Depth:                  64,

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"regexp"
 	"slices"
@@ -43,6 +44,9 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.between("kafka.replication", int64(c.Kafka.Replication), 1, 32)
 	v.check("kafka.replication", len(c.Kafka.Brokers) > 0 || c.Kafka.Replication <= 1,
 		"the broker inside this process keeps one copy, not "+strconv.Itoa(c.Kafka.Replication), "set it to 1, or set kafka.brokers")
+	v.between("kafka.listen", int64(c.Kafka.Listen), 0, 65535)
+	v.check("kafka.listen", len(c.Kafka.Brokers) == 0 || c.Kafka.Listen == 0,
+		"with kafka.brokers there is no broker inside this process", "leave it out, or leave kafka.brokers out")
 	v.check("kafka.prefix", topicPrefix.MatchString(c.Kafka.Prefix),
 		strconv.Quote(c.Kafka.Prefix)+" cannot begin a topic's name", "use up to 100 letters, digits, dots, dashes and underscores")
 
@@ -52,6 +56,14 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.atLeast("kafka.dead_letter_retention", c.Kafka.DeadLetterRetention, 0)
 
 	v.size("store.memory", c.Store.Memory, 32<<20, 1<<40)
+
+	v.between("explain.rate", int64(c.Explain.Rate), 0, math.MaxInt32)
+	v.between("explain.share", int64(c.Explain.Share), 1, 100)
+	v.between("explain.max_lag", int64(c.Explain.MaxLag), 0, math.MaxInt32)
+	v.size("explain.memory", c.Explain.Memory, 16<<20, 1<<40)
+	v.between("explain.batch", int64(c.Explain.Batch), 1, 1_000_000)
+	v.between("explain.window_facts", int64(c.Explain.WindowFacts), 1, 1_000_000)
+	v.atLeast("explain.audit_grace", c.Explain.AuditGrace, 0)
 
 	v.size("limits.body", c.Limits.Body, 1<<10, 1<<30)
 	v.between("limits.depth", int64(c.Limits.Depth), 8, 1000)
@@ -116,9 +128,9 @@ func (v *validation) zone(key, name string) {
 }
 
 func (v *validation) roles(roles []string) {
-	v.check("roles", len(roles) > 0, "there is none", "use "+RoleIntake+", "+RoleRules+" or both")
+	v.check("roles", len(roles) > 0, "there is none", "use one or more of "+RoleIntake+", "+RoleRules+", "+RoleExplain)
 	for i, r := range roles {
-		v.oneOf("roles", r, RoleIntake, RoleRules)
+		v.oneOf("roles", r, RoleIntake, RoleRules, RoleExplain)
 		v.check("roles", slices.Index(roles, r) == i, r+" stands there twice", "name each role once")
 	}
 }

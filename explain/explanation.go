@@ -25,9 +25,11 @@ type Frame struct {
 // Answer explains what the rule is of a patient with these facts at the instant now: with what is missing
 // where it is unknown, what kept it from being true where it is false, and when time alone changes it, up
 // to the instant until.
-func (r *Reference) Answer(rule *rules.Rule, h History, now, _ clinical.Instant, f Frame) *record.Explanation {
-	e := r.read(h).explain(rule, now, f)
+func (r *Reference) Answer(rule *rules.Rule, h History, now, until clinical.Instant, f Frame) *record.Explanation {
+	patient := r.read(h)
+	e := patient.explain(rule, now, f)
 	e.Kind = record.Answer
+	patient.answerTo(e, rule, now, until, f.fact)
 	return e
 }
 

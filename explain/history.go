@@ -112,11 +112,17 @@ func (l *Ledger) History() History {
 	for _, r := range l.resources {
 		n += len(r.facts)
 	}
-	h := make(History, 0, n)
+	stated := make([]*Statement, 0, n) // statements are large, and sorting moves them about
 	for _, r := range l.resources {
-		h = append(h, r.facts...)
+		for i := range r.facts {
+			stated = append(stated, &r.facts[i])
+		}
 	}
-	slices.SortFunc(h, func(x, y Statement) int { return cmp.Compare(x.Order, y.Order) })
+	slices.SortFunc(stated, func(x, y *Statement) int { return cmp.Compare(x.Order, y.Order) })
+	h := make(History, n)
+	for i, s := range stated {
+		h[i] = *s
+	}
 	return h
 }
 

@@ -118,10 +118,11 @@ func (c *client) once(ctx context.Context, method, path, contentType string, bod
 
 // problem is what the service says when it refuses: a problem of RFC 9457.
 type problem struct {
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	Mend   string `json:"mend"`
-	Faults []struct {
+	Title    string   `json:"title"`
+	Detail   string   `json:"detail"`
+	Mend     string   `json:"mend"`
+	RuleSets []string `json:"ruleSets"`
+	Faults   []struct {
 		File          string
 		Line, Col     int
 		Problem, Hint string
@@ -139,6 +140,9 @@ func (g *answer) refused() error {
 		if more != "" {
 			text += "; " + more
 		}
+	}
+	for _, hash := range p.RuleSets {
+		text += "\n  rule set " + hash
 	}
 	for _, f := range p.Faults {
 		text += fmt.Sprintf("\n%s:%d:%d: %s", f.File, f.Line, f.Col, f.Problem)

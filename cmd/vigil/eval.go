@@ -16,21 +16,29 @@ import (
 )
 
 func (a *app) evalCommand() *cobra.Command {
-	var path, at, zone string
-	var all bool
+	var path, at, zone, rule string
+	var all, why bool
 	c := &cobra.Command{
 		Use:   "eval --rules PATH FILE…",
 		Short: "Answer from files, without a service",
 		Long: `Runs the same engine over the given files, in memory, and prints what the service would answer for each
 patient in them. Files are as vigil ingest takes them. What they state is taken to have come in the
-order of its clinical time.`,
+order of its clinical time. Files of records of a facts log, such as the audit keeps of a divergence,
+are applied as they are: lines of {"factsOffset":812,"record":{…}}.
+
+With --explain it says why instead, by the reference evaluator alone: of each patient every rule that is
+true or unknown.`,
 		Example: `  vigil eval --rules packs/ patient.json
   vigil eval --rules packs/ --now 2026-03-01T10:00:00Z --all export.ndjson.gz
-  vigil eval --rules packs/ --output json - < patient.json`,
+  vigil eval --rules packs/ --output json - < patient.json
+  vigil eval --rules packs/ --explain --rule aki-kdigo-1 patient.json`,
 		Args: some("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if path == "" {
 				return misused("eval needs --rules: name a rule pack or a directory of them")
+			}
+			if rule != "" && !why {
+				return misused("--rule goes with --explain: add it")
 			}
 			location, err := time.LoadLocation(zone)
 			if err != nil {
@@ -50,14 +58,13 @@ order of its clinical time.`,
 			if err := said.read(args, a.stdin); err != nil {
 				return err
 			}
-			answers, err := evaluate(c.Context(), set, location, said.records, clinical.At(now), all)
+			if why {
+				err = a.explainFiles(c.Context(), set, location, said, explaining{now: clinical.At(now), rule: rule, all: all})
+			} else {
+				err = a.answerFiles(c.Context(), set, location, said, clinical.At(now), all)
+			}
 			if err != nil {
 				return err
-			}
-			for i := range answers {
-				if err := a.printAnswer(&answers[i]); err != nil {
-					return err
-				}
 			}
 			if said.refused.refused > 0 {
 				result := said.refused.summary(0)
@@ -70,8 +77,24 @@ order of its clinical time.`,
 	c.Flags().StringVar(&path, "rules", "", "rule pack, or directory of packs and value sets")
 	c.Flags().StringVar(&at, "now", "", "the instant to answer for, as 2026-03-01T10:00:00Z (default: this instant)")
 	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of dates without a time, and of packs that name none")
-	c.Flags().BoolVar(&all, "all", false, "show every rule's truth")
+	c.Flags().BoolVar(&all, "all", false, "show every rule's truth; with --explain, explain every rule")
+	c.Flags().BoolVar(&why, "explain", false, "say why, of every rule that is true or unknown")
+	c.Flags().StringVar(&rule, "rule", "", "with --explain: only this rule, whatever it is")
 	return c
+}
+
+// answerFiles prints the answer for each patient.
+func (a *app) answerFiles(ctx context.Context, set *rules.Set, zone *time.Location, said *statements, now clinical.Instant, all bool) error {
+	answers, err := evaluate(ctx, set, zone, said.records, now, all)
+	if err != nil {
+		return err
+	}
+	for i := range answers {
+		if err := a.printAnswer(&answers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *app) printAnswer(answer *store.Answer) error {
@@ -86,7 +109,8 @@ func (a *app) printAnswer(answer *store.Answer) error {
 	return nil
 }
 
-// evaluate applies the records in their order and answers for every patient in them, by id, at now.
+// evaluate applies the records in their order and answers for every patient in them, by id, at now. Rules
+// that the records bring along give way to the set.
 func evaluate(ctx context.Context, set *rules.Set, zone *time.Location, records []clinical.Record, now clinical.Instant, all bool) (_ []store.Answer, err error) {
 	m, err := newMemory(zone, set, processor.Observer{})
 	if err != nil {
@@ -98,10 +122,15 @@ func evaluate(ctx context.Context, set *rules.Set, zone *time.Location, records 
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if records[i].Activation != nil {
+			continue
+		}
 		if err := m.apply(&records[i]); err != nil {
 			return nil, fmt.Errorf("applying what the files state: %w", err)
 		}
-		patients = append(patients, records[i].Patient)
+		if records[i].Patient != "" {
+			patients = append(patients, records[i].Patient)
+		}
 	}
 	slices.Sort(patients)
 	reader := m.reader()

@@ -51,7 +51,7 @@ func (e *engine) startExplaining(ctx context.Context, c config.Config, zone *tim
 		return err
 	}
 	deps := service.Deps{Archive: x.archive, Sets: sets, Divergences: filepath.Join(dir, "divergences"), LiveLag: lag, Logger: logger, Registerer: e.registry}
-	x.service, err = service.Start(ctx, service.Config{Log: e.config, Rate: c.Explain.Rate, MaxLag: int64(c.Explain.MaxLag), Batch: c.Explain.Batch,
+	x.service, err = service.Start(ctx, service.Config{Log: e.config, Rate: c.Explain.Rate, Share: float64(c.Explain.Share) / 100, MaxLag: int64(c.Explain.MaxLag), Batch: c.Explain.Batch,
 		WindowFacts: c.Explain.WindowFacts, Memory: half, Grace: c.Explain.AuditGrace}, deps)
 	if err != nil {
 		return err

@@ -90,9 +90,11 @@ as long as --retry says. With --state, a run that was stopped goes on where it w
 	return c
 }
 
-// bar shows how much of the input has been read, to a person at a terminal and to nobody else.
+// bar shows how far a command has come, to a person at a terminal and to nobody else. One that cannot be
+// drawn is no reason to fail.
 type bar struct{ shown *progressbar.ProgressBar }
 
+// bar shows how much of the input has been read.
 func (a *app) bar(files []string) bar {
 	if !isTerminal(a.stderr) {
 		return bar{}
@@ -118,9 +120,15 @@ func (b bar) count(r io.Reader) io.Reader {
 	return &reader
 }
 
+// add counts one.
+func (b bar) add() {
+	if b.shown != nil {
+		_ = b.shown.Add(1)
+	}
+}
+
 func (b bar) close() {
 	if b.shown != nil {
-		// A bar that cannot be drawn is no reason to fail.
 		_ = b.shown.Finish()
 	}
 }

@@ -101,7 +101,7 @@ const (
 )
 
 // archive is a tar with a Bundle under each name.
-func archive(names ...string) string {
+func tarred(names ...string) string {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, name := range names {
@@ -142,7 +142,7 @@ func TestEachFormatIsRecognised(t *testing.T) {
 		{"gzip", "a.json.gz", gz(oneBundle), []string{"transaction 2"}, 2},
 		{"gzip by another name", "export", gz(oneLine), []string{"observations 1"}, 1},
 		{"xz", "a.ndjson.xz", packed(oneLine + "\n"), []string{"observations 1"}, 1},
-		{"an archive", "a.tar.xz", packed(archive("x/a.json", "x/README.md", "x/b.json")), []string{"transaction 2", "transaction 2"}, 4},
+		{"an archive", "a.tar.xz", packed(tarred("x/a.json", "x/README.md", "x/b.json")), []string{"transaction 2", "transaction 2"}, 4},
 		{"a byte order mark before a line", "a.ndjson", "\ufeff" + oneLine + "\n" + oneLine, []string{"observations 2"}, 2},
 		{"a byte order mark before a Bundle", "a.json", "\ufeff" + oneBundle, []string{"transaction 2"}, 2},
 	} {
@@ -169,7 +169,7 @@ func TestNothingToSendIsAFailure(t *testing.T) {
 	for _, c := range []struct{ name, file, passedOver string }{
 		{"an empty file", writeFile(t, "a.json", ""), ""},
 		{"blank lines", writeFile(t, "a.ndjson", "\ufeff\n \n"), ""},
-		{"an archive of other files", writeFile(t, "a.tar", archive("README.md", "a.csv")), "passed over 2 files that do not end in .json"},
+		{"an archive of other files", writeFile(t, "a.tar", tarred("README.md", "a.csv")), "passed over 2 files that do not end in .json"},
 		{"a folder of other files", dir, "passed over 1 file that does not end in .json"},
 		{"an empty folder", t.TempDir(), ""},
 	} {
@@ -188,7 +188,7 @@ func TestNothingToSendIsAFailure(t *testing.T) {
 func TestFilesPassedOverAreCounted(t *testing.T) {
 	f := newFakeService(t)
 	dir := t.TempDir()
-	for name, text := range map[string]string{"a.tar": archive("x.json", "README.md"), "b.ndjson": oneLine, "notes.txt": "x"} {
+	for name, text := range map[string]string{"a.tar": tarred("x.json", "README.md"), "b.ndjson": oneLine, "notes.txt": "x"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	s, r := ingested(t, f, dir)

@@ -27,9 +27,10 @@ const (
 	bundleItem
 	resourceItem
 	compactItem
+	factsItem // a record of the facts log
 )
 
-// item is one resource, Bundle or compact observation of the input.
+// item is one resource, Bundle, compact observation or record of the facts log.
 type item struct {
 	kind  itemKind
 	body  []byte
@@ -250,7 +251,8 @@ func isLine(line []byte) bool {
 // why it is unreadable, where there is more to say than that it is no object.
 func kindOf(body []byte, behind int) (kind itemKind, fault string) {
 	var head struct {
-		ResourceType string `json:"resourceType"`
+		ResourceType string          `json:"resourceType"`
+		FactsOffset  json.RawMessage `json:"factsOffset"`
 	}
 	err := json.Unmarshal(body, &head)
 	var malformed *json.SyntaxError
@@ -265,6 +267,8 @@ func kindOf(body []byte, behind int) (kind itemKind, fault string) {
 		return bundleItem, ""
 	case head.ResourceType != "":
 		return resourceItem, ""
+	case head.FactsOffset != nil:
+		return factsItem, ""
 	}
 	return compactItem, ""
 }

@@ -78,11 +78,13 @@ func (m *memory) reader() *store.Reader {
 	return store.NewReader(m.store, store.ReaderOptions{Plan: m.sets.Plan, Partition: func(string) int32 { return 0 }})
 }
 
-// statements are resources and observations read from files, as records of a facts log.
+// statements are resources and observations read from files, as records of a facts log; or records of a
+// facts log as they were.
 type statements struct {
 	decoder     *fhir.Decoder
 	now         clinical.Instant // when the log learned of what states no time
 	records     []clinical.Record
+	logged      *logged           // nil: the files hold no records of a facts log
 	owners      map[string]string // resource → patient, for what deletes
 	medications *processor.Medications
 	refused     *tally
@@ -96,7 +98,7 @@ func newStatements(zone *time.Location, now clinical.Instant) *statements {
 	}
 }
 
-// read reads files and puts what they state into the order of time.
+// read reads files and puts what they state into the order of time; records of a facts log stay in theirs.
 func (s *statements) read(names []string, stdin io.Reader) error {
 	files, passedOver, err := expand(names)
 	if err != nil {
@@ -117,11 +119,17 @@ func (s *statements) read(names []string, stdin io.Reader) error {
 	if read == 0 {
 		return nothing("read", names, passedOver)
 	}
+	if s.logged != nil {
+		return nil // in the order of the log
+	}
 	slices.SortStableFunc(s.records, func(x, y clinical.Record) int { return int(min(max(x.Recorded-y.Recorded, -1), 1)) })
 	return nil
 }
 
 func (s *statements) add(i item) error {
+	if i.kind == factsItem || s.logged != nil {
+		return s.addLogged(i)
+	}
 	switch i.kind {
 	case compactItem:
 		patient, a, err := s.decoder.Compact(i.body)

@@ -4,13 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // progress remembers how far each file has been sent, in a small file of its own, so that a run that was
@@ -107,10 +104,4 @@ func (p *progress) save() error {
 	}
 	p.saved = time.Now()
 	return nil
-}
-
-// isTerminal says whether a person is looking.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

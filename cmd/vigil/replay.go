@@ -21,9 +21,9 @@ func (a *app) replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay [--rules PATH] DATA | FILE…",
 		Short: "Play a log again and print what fires and clears",
-		Long: `Plays the log in the data directory of a service that is not running, or files as vigil ingest takes
-them, through the engine in memory, and prints each transition at the instant at which it happens.
-With --rules these rules hold from the beginning in place of those in the log. Nothing is written.`,
+		Long: `Plays the log in the data directory of a service that is not running, or files as vigil eval takes them,
+through the engine in memory, and prints each transition at the instant at which it happens. With
+--rules these rules hold from the beginning in place of those in the log. Nothing is written.`,
 		Example: `  vigil replay vigil-data --rules new-packs/
   vigil replay --rules packs/ --until 2026-04-01T00:00:00Z export.ndjson.gz
   vigil replay vigil-data --output json > transitions.ndjson`,
@@ -33,7 +33,7 @@ With --rules these rules hold from the beginning in place of those in the log. N
 			if err != nil {
 				return misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
 			}
-			r := &replay{app: a, zone: location}
+			r := &playback{app: a, zone: location}
 			if until != "" {
 				t, err := time.Parse(time.RFC3339Nano, until)
 				if err != nil {
@@ -74,8 +74,8 @@ func isDataDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// replay plays records through an engine in memory, one for each partition of the log.
-type replay struct {
+// playback plays records through an engine in memory, one for each partition of the log.
+type playback struct {
 	app   *app
 	zone  *time.Location
 	set   *rules.Set       // nil: the activations in the log
@@ -86,11 +86,11 @@ type replay struct {
 }
 
 // memory starts the engine of one partition.
-func (r *replay) memory() (*memory, error) {
+func (r *playback) memory() (*memory, error) {
 	return newMemory(r.zone, r.set, processor.Observer{Transition: r.print})
 }
 
-func (r *replay) print(t *processor.Transition) {
+func (r *playback) print(t *processor.Transition) {
 	if t.Kind == processor.Fired {
 		r.fired++
 	} else {
@@ -105,7 +105,7 @@ func (r *replay) print(t *processor.Transition) {
 }
 
 // play applies one record. Activations in the log give way to the set that was asked for.
-func (r *replay) play(ctx context.Context, m *memory, rec *clinical.Record) error {
+func (r *playback) play(ctx context.Context, m *memory, rec *clinical.Record) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -117,14 +117,14 @@ func (r *replay) play(ctx context.Context, m *memory, rec *clinical.Record) erro
 }
 
 // end lets time pass after the last record.
-func (r *replay) end(ctx context.Context, m *memory) error {
+func (r *playback) end(ctx context.Context, m *memory) error {
 	if r.until == 0 {
 		return nil
 	}
 	return r.play(ctx, m, &clinical.Record{Recorded: r.until, EventOffset: -1, Tick: true})
 }
 
-func (r *replay) files(ctx context.Context, names []string) (err error) {
+func (r *playback) files(ctx context.Context, names []string) (err error) {
 	said := newStatements(r.zone, clinical.At(time.Now()))
 	if err := said.read(names, r.app.stdin); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (r *replay) files(ctx context.Context, names []string) (err error) {
 }
 
 // log plays the facts log that a service kept under its data directory.
-func (r *replay) log(ctx context.Context, data, prefix string) (err error) {
+func (r *playback) log(ctx context.Context, data, prefix string) (err error) {
 	b, err := broker.Start(brokerDir(data), broker.Options{})
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (r *replay) log(ctx context.Context, data, prefix string) (err error) {
 	return nil
 }
 
-func (r *replay) partition(ctx context.Context, consumer sarama.Consumer, topic string, partition int32, end int64) (err error) {
+func (r *playback) partition(ctx context.Context, consumer sarama.Consumer, topic string, partition int32, end int64) (err error) {
 	m, err := r.memory()
 	if err != nil {
 		return err

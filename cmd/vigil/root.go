@@ -70,6 +70,7 @@ answers "what is active for this patient, now?" in microseconds.`,
 		Example: `  vigil serve --rules packs/             run the service on this machine
   vigil ingest export.ndjson.gz          send it data
   vigil alerts 123                       ask about a patient
+  vigil explain 123 aki-kdigo-1          ask why
   vigil eval --rules packs/ patient.json the same without a service`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -83,8 +84,8 @@ answers "what is active for this patient, now?" in microseconds.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.output, "output", "text", "how to print: text or json")
-	root.AddCommand(a.demoCommand(), a.serveCommand(), a.ingestCommand(), a.evalCommand(), a.alertsCommand(), a.rulesCommand(),
-		a.replayCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.serveCommand(), a.ingestCommand(), a.evalCommand(), a.alertsCommand(), a.explainCommand(),
+		a.rulesCommand(), a.replayCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
 

@@ -23,6 +23,9 @@ const (
 // notAnObject is the problem of an unreadable item.
 const notAnObject = "not a JSON object; send FHIR resources or compact observations as JSON"
 
+// notToSend is the problem of a record of the facts log, which the service itself makes of what it is sent.
+const notToSend = "a record of the facts log, which no service takes; give it to vigil eval or vigil replay"
+
 // sender sends items in their order: Bundles as they are, resources and compact observations many at once.
 type sender struct {
 	client  *client
@@ -68,6 +71,11 @@ func (s *sender) send(ctx context.Context, items []item) error {
 	case unreadableItem:
 		for _, i := range items {
 			s.tally.refuse(1, notAnObject, i.place)
+		}
+		return nil
+	case factsItem:
+		for _, i := range items {
+			s.tally.refuse(1, notToSend, i.place)
 		}
 		return nil
 	case compactItem:

@@ -183,7 +183,11 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		return nil, err
 	}
 	if slices.Contains(c.Roles, config.RoleExplain) {
-		if err := e.startExplaining(ctx, c, zone, logger); err != nil {
+		var lag func() int64 // of a process without live rules there is none
+		if e.processor != nil {
+			lag = e.processor.Lag
+		}
+		if err := e.startExplaining(ctx, c, zone, lag, logger); err != nil {
 			return nil, err
 		}
 	}

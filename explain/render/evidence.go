@@ -39,8 +39,8 @@ func sawTheSame(x, y *record.Term) bool {
 	return x.Window == nil || x.Window.Text == y.Window.Text && x.Window.To == y.Window.To
 }
 
-// stretch is a window in words with its ends: "7 days, from 2026-04-29 14:02 to 2026-05-06 14:02".
-func (c calendar) stretch(w *record.Window) string {
+// reach is a window in words with its ends: "7 days, from 2026-04-29 14:02 to 2026-05-06 14:02".
+func (c calendar) reach(w *record.Window) string {
 	switch {
 	case w == nil:
 		return ""

@@ -19,7 +19,7 @@ func (v *view) reasons() []clause {
 func (v *view) because(n *record.Node) []clause {
 	var decide []*record.Node
 	for i := range n.Kids {
-		if kid := &n.Kids[i]; kid.Decides && kid.Boolean {
+		if kid := &n.Kids[i]; kid.Boolean && (kid.Decides || n.Op == "not") {
 			decide = append(decide, kid)
 		}
 	}

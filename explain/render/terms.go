@@ -105,12 +105,15 @@ func (v *view) amount(t *record.Term, code string, against ...float64) string {
 	if u := v.witness(t); u != nil && v.Facts[u.Fact].Value.Num == t.Value.Num {
 		return with(figure(t.Value.Num), code)
 	}
-	return with(short(t.Value.Num, against...), code)
+	if t.Op == "sum" || t.Op == "delta" {
+		return with(short(t.Value.Num, against...), code)
+	}
+	return with(rounded(t.Value.Num, against...), code)
 }
 
 // short is a number that was worked out: as it is where that is short, else rounded.
 func short(x float64, against ...float64) string {
-	const few = 5
+	const few = 4
 	s := figure(x)
 	digits := 0
 	for _, r := range s {

@@ -5,7 +5,7 @@ import "strings"
 // wholeUnits are units that are not written like their UCUM codes.
 var wholeUnits = map[string]string{
 	"1": "", "Cel": "°C", "[degF]": "°F", "[pH]": "", "mm[Hg]": "mmHg", "cm[H2O]": "cmH₂O", "[in_i]": "in", "[lb_av]": "lb", "[oz_av]": "oz",
-	"[ft_i]": "ft", "10*3/uL": "×10³/µL", "10*6/uL": "×10⁶/µL", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L", "Ohm": "Ω",
+	"[ft_i]": "ft", "10*3/uL": "×10³/µL", "10*6/uL": "×10⁶/µL", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L", "Ohm": "Ω", "a": "years", "mo": "months",
 }
 
 // unitParts are how a part of a UCUM code between its operators is written.

@@ -50,7 +50,7 @@ type alert struct {
 
 // audit matches what the engine said with what was explained, until ctx ends.
 func (s *Service) audit(ctx context.Context) {
-	a := &auditor{Service: s, passed: make(map[string]time.Time), oldest: make(map[int32]clinical.Instant)}
+	a := &auditor{Service: s, passed: make(map[string]time.Time), again: make(map[string]bool), oldest: make(map[int32]clinical.Instant)}
 	every := time.NewTicker(auditEvery)
 	defer every.Stop()
 	last := make(map[int32]time.Time)
@@ -76,6 +76,7 @@ func (s *Service) audit(ctx context.Context) {
 type auditor struct {
 	*Service
 	passed map[string]time.Time       // explained transitions that the engine is past without an alert: since when
+	again  map[string]bool            // alerts without a mark of the other side whose explanation is there
 	oldest map[int32]clinical.Instant // by partition: the first alert that retention has left, where it has removed any
 }
 
@@ -111,6 +112,7 @@ func (a *auditor) partition(ctx context.Context, p *partition) error {
 		case both:
 			delete(alerts, m.ID)
 			delete(a.passed, m.ID)
+			delete(a.again, m.ID)
 			fields, err := a.compare(p, m, mark)
 			if err != nil {
 				return err
@@ -188,10 +190,20 @@ func (a *auditor) grace(id string) time.Duration {
 }
 
 // alertOnly says whether an alert has no explanation though the machine is past it, or is settled since it
-// is one that has come again.
+// is one that has come again: its transition has been matched before. An explanation that was made after
+// the marks were looked at is no such case; the next look will find its mark.
 func (a *auditor) alertOnly(p *partition, state archive.State, mark archive.Mark) (only, settled bool, err error) {
-	if _, explained, err := p.archive.Explanation(mark.Patient, mark.ID); err != nil || explained {
-		return false, explained, err
+	_, explained, err := p.archive.Explanation(mark.Patient, mark.ID)
+	if err != nil {
+		return false, false, err
+	}
+	if explained {
+		settled = a.again[mark.ID]
+		a.again[mark.ID] = true
+		if settled {
+			delete(a.again, mark.ID)
+		}
+		return false, settled, nil
 	}
 	var t alert
 	if err := json.Unmarshal(mark.Data, &t); err != nil {

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigil-cds/vigil/internal/clinical"
-	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/store"
 )
 
@@ -25,10 +23,9 @@ var patientID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // getPatientAlerts answers what is active for a patient.
 func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
-	patient := r.PathValue("id")
-	if len(patient) > s.options.MaxPatientID || !patientID.MatchString(patient) {
-		refuse(http.StatusBadRequest, "bad-patient-id", "value", "no patient can have this id",
-			fmt.Sprintf("use at most %d letters, digits, '-', '.' and '_'", s.options.MaxPatientID)).write(w, false)
+	patient, refused := s.patient(r.PathValue("id"))
+	if refused != nil {
+		refused.write(w, false)
 		return
 	}
 	q, refused := knownQuery(r, "now", "min_position", "timeout", "all")
@@ -36,8 +33,7 @@ func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
 		refused.write(w, false)
 		return
 	}
-	wait := min(defaultWait, s.options.MaxWait)
-	options, refused := s.readOptions(q, patient, &wait)
+	options, wait, refused := s.readOptions(q, patient)
 	if refused != nil {
 		refused.write(w, false)
 		return
@@ -52,46 +48,22 @@ func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (s *Server) readOptions(q url.Values, patient string, wait *time.Duration) (o store.ReadOptions, refused *refusal) {
-	if text := q.Get("now"); text != "" {
-		// A plus sign that was not escaped arrives as a space.
-		t, err := time.Parse(time.RFC3339Nano, strings.ReplaceAll(text, " ", "+"))
-		if err != nil {
-			return o, badQuery("now", "write it as 2026-03-01T10:00:00Z")
-		}
-		o.Now = clinical.At(t)
-	}
-	if text := q.Get("timeout"); text != "" {
-		d, err := time.ParseDuration(text)
-		if err != nil || d < 0 {
-			return o, badQuery("timeout", "write it as 500ms or 5s")
-		}
-		*wait = min(d, s.options.MaxWait)
+func (s *Server) readOptions(q url.Values, patient string) (o store.ReadOptions, wait time.Duration, refused *refusal) {
+	if o.Now, _, refused = queryInstant(q, "now"); refused != nil {
+		return o, 0, refused
 	}
 	if text := q.Get("all"); text != "" {
 		all, err := strconv.ParseBool(text)
 		if err != nil {
-			return o, badQuery("all", "write true or false")
+			return o, 0, badQuery("all", "write true or false")
 		}
 		o.All = all
 	}
-	if text := q.Get("min_position"); text != "" {
-		positions, err := processor.ParsePositions(text)
-		if err != nil {
-			return o, badQuery("min_position", "give what "+positionHeader+" said, such as e3.812")
-		}
-		partition := s.options.Partition(patient)
-		for _, p := range positions {
-			switch {
-			case p.Partition != partition: // about other patients
-			case p.Log == 'e':
-				o.MinEvents = max(o.MinEvents, p.Offset+1)
-			default:
-				o.MinFacts = max(o.MinFacts, p.Offset+1)
-			}
-		}
+	if o.MinEvents, o.MinFacts, refused = s.queryPosition(q, patient); refused != nil {
+		return o, 0, refused
 	}
-	return o, nil
+	wait, refused = s.queryWait(q)
+	return o, wait, refused
 }
 
 // knownQuery reads the query. A parameter that is not known is refused: to leave out a misspelt `now`

@@ -62,7 +62,9 @@ func (o *observer) observe(route string, h http.HandlerFunc) http.HandlerFunc {
 		defer func() {
 			took := time.Since(began)
 			failed := recover()
-			if failed != nil && !watched.wrote {
+			// A handler that cuts its answer off has logged why, and leaves the connection to the server.
+			cutOff := failed == any(http.ErrAbortHandler)
+			if failed != nil && !cutOff && !watched.wrote {
 				refuse(http.StatusInternalServerError, "internal", "exception", "the server failed to answer this",
 					"its log says where").write(watched, isFHIR(r))
 			}
@@ -75,7 +77,10 @@ func (o *observer) observe(route string, h http.HandlerFunc) http.HandlerFunc {
 			}
 			o.logger.LogAttrs(r.Context(), level, "request", slog.String("method", method), slog.String("route", route),
 				slog.Int("status", watched.status()), slog.Duration("took", took))
-			if failed != nil {
+			switch {
+			case cutOff:
+				panic(failed)
+			case failed != nil:
 				o.panicked(route, failed)
 			}
 		}()

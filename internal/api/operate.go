@@ -18,7 +18,15 @@ func (s *Server) getLive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
-// getReady says whether every partition is open and the log can be reached.
+// readiness is what /readyz says of a service that can be used.
+type readiness struct {
+	Status      string `json:"status"` // ready, degraded
+	Detail      string `json:"detail,omitempty"`
+	Divergences int64  `json:"divergences,omitempty"`
+}
+
+// getReady says whether every partition is open and the log can be reached. A service whose audit has
+// found divergences is degraded: it goes on answering, and somebody has to look.
 func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	if err := s.options.Ready(); err != nil {
 		refused := refuse(http.StatusServiceUnavailable, "not-ready", "transient", "the service is not ready yet", "ask again")
@@ -27,7 +35,11 @@ func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 		refused.write(w, false)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	if why := s.options.Degraded(); why != "" {
+		writeJSON(w, http.StatusOK, readiness{Status: "degraded", Detail: why, Divergences: s.options.Explanations.Status().Divergences})
+		return
+	}
+	writeJSON(w, http.StatusOK, readiness{Status: "ready"})
 }
 
 func (s *Server) getVersion(w http.ResponseWriter, _ *http.Request) {

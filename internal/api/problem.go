@@ -17,6 +17,9 @@ type problem struct {
 	Detail string `json:"detail,omitempty"`
 	Mend   string `json:"mend,omitempty"`
 	Faults any    `json:"faults,omitempty"` // of a rule set
+
+	Nearest  string   `json:"nearest,omitempty"`  // of a rule that is not known: the id that may have been meant
+	RuleSets []string `json:"ruleSets,omitempty"` // of such a rule: hashes of other rule sets that have it
 }
 
 // newProblem names a problem by a word that never changes its meaning, such as "position-not-reached".

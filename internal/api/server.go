@@ -48,7 +48,8 @@ type Rules interface {
 	Activate(ctx context.Context, set *rules.Set) error
 }
 
-// What a Reader, Owners, Worklist or Rules returns that cannot answer; both are told the caller as 503.
+// What a Reader, Owners, Worklist, Rules or Explanations returns that cannot answer; both are told the
+// caller as 503.
 var (
 	// ErrNotServed: this process has no role for it.
 	ErrNotServed = errors.New("api: this process does not have the role that answers this")
@@ -67,18 +68,20 @@ type Options struct {
 	Rules     Rules
 	Partition func(patient string) int32
 
-	Medications Medications  // nil: nobody is told
-	Ready       func() error // nil error: ready; nil func: always ready
-	Version     Version
-	Simulated   bool                // clock: log: events carry the instant at which they are recorded
-	Gatherer    prometheus.Gatherer // what /metrics shows; nil: nothing
-	Registerer  prometheus.Registerer
-	Logger      *slog.Logger
+	Medications  Medications   // nil: nobody is told
+	Explanations Explanations  // nil: this process does not have the role explain
+	Ready        func() error  // nil error: ready; nil func: always ready
+	Degraded     func() string // why the service, though ready, is not to be relied on; "" or nil func: it is
+	Version      Version
+	Simulated    bool                // clock: log: events carry the instant at which they are recorded
+	Gatherer     prometheus.Gatherer // what /metrics shows; nil: nothing
+	Registerer   prometheus.Registerer
+	Logger       *slog.Logger
 
 	MaxBody         int           // bytes; 16 MiB
 	MaxPatientID    int           // bytes; 64
 	MaxObservations int           // lines a request; 100,000
-	MaxPage         int           // alerts a page; 1,000
+	MaxPage         int           // alerts or explanations a page; 1,000
 	MaxInFlight     int           // requests with a body at once; 32
 	MaxWait         time.Duration // for min_position; 30 s
 	ReadTimeout     time.Duration // of the request; 30 s
@@ -110,6 +113,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Degraded == nil {
+		o.Degraded = func() string { return "" }
+	}
+	if o.Explanations == nil {
+		o.Explanations = unserved{}
 	}
 	return o
 }
@@ -191,6 +200,10 @@ func (s *Server) routes() []route {
 		{"/fhir/{type}/{id}", methods{"PUT": s.bounded(s.putResource), "DELETE": s.deleteResource}},
 		{"/v1/observations", methods{"POST": s.bounded(s.postObservations)}},
 		{"/v1/patients/{id}/alerts", methods{"GET": s.getPatientAlerts}},
+		{"/v1/patients/{id}/explain/{rule}", methods{"GET": s.getExplanation}},
+		{"/v1/patients/{id}/explanations", methods{"GET": s.getExplanations}},
+		{"/v1/explanations/verify", methods{"GET": s.getVerification}},
+		{"/v1/explanations/status", methods{"GET": s.getExplanationsStatus}},
 		{"/v1/alerts", methods{"GET": s.getWorklist}},
 		{"/v1/rules", methods{"GET": s.getRules}},
 		{"/v1/rules/activate", methods{"POST": s.bounded(s.activateRules)}},
@@ -198,6 +211,7 @@ func (s *Server) routes() []route {
 		{"/livez", methods{"GET": s.getLive}},
 		{"/readyz", methods{"GET": s.getReady}},
 		{"/version", methods{"GET": s.getVersion}},
+		{"/explanation.schema.json", methods{"GET": s.getExplanationSchema}},
 		{"/openapi.json", methods{"GET": s.getOpenAPI}},
 		{"/{$}", methods{"GET": s.getPage}},
 	}

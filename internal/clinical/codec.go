@@ -289,10 +289,8 @@ func sizeBool(v bool) int { return int(2 * protowire.EncodeBool(v)) }
 // array for all strings. Anything else than a record is ErrMalformedRecord.
 func UnmarshalRecord(b []byte) (*Record, error) {
 	whole := newReader(b)
-	t := tables{
-		streams: make([]Stream, 0, whole.count(recordStreams)),
-		details: make([]Detail, 0, whole.count(recordDetails)),
-	}
+	streams, details, assertions := whole.counts(recordStreams, recordDetails, recordAssertions)
+	t := tables{streams: make([]Stream, 0, streams), details: make([]Detail, 0, details)}
 	r := &Record{}
 	ok := true
 	in := whole
@@ -322,8 +320,8 @@ func UnmarshalRecord(b []byte) (*Record, error) {
 	ok = ok && !in.bad
 
 	// Assertions come second, since other writers may put the tables after them.
-	if n := whole.count(recordAssertions); ok && n > 0 {
-		r.Assertions = make([]Assertion, 0, n)
+	if ok && assertions > 0 {
+		r.Assertions = make([]Assertion, 0, assertions)
 		for in = whole; ok && in.next(); {
 			if in.is(recordAssertions, protowire.BytesType) {
 				r.Assertions = append(r.Assertions, Assertion{})
@@ -518,10 +516,13 @@ func (r *reader) next() bool {
 		return false
 	}
 	rest := r.all[r.at:r.end]
-	number, kind, n := protowire.ConsumeTag(rest)
-	if n < 0 {
-		r.bad = true
-		return false
+	// Nearly all tags and lengths take one byte.
+	number, kind, n := protowire.Number(rest[0]>>3), protowire.Type(rest[0]&7), 1
+	if rest[0] >= 0x80 || number == 0 {
+		if number, kind, n = protowire.ConsumeTag(rest); n < 0 {
+			r.bad = true
+			return false
+		}
 	}
 	r.number, r.kind = number, kind
 	r.span = nil
@@ -533,7 +534,12 @@ func (r *reader) next() bool {
 	case protowire.Fixed64Type:
 		r.value, m = protowire.ConsumeFixed64(field)
 	case protowire.BytesType:
-		r.span, m = protowire.ConsumeBytes(field)
+		if len(field) > 0 && field[0] < 0x80 && int(field[0]) < len(field) {
+			m = 1 + int(field[0])
+			r.span = field[1:m]
+		} else {
+			r.span, m = protowire.ConsumeBytes(field)
+		}
 	default:
 		m = protowire.ConsumeFieldValue(number, kind, field)
 	}
@@ -570,6 +576,21 @@ func (r reader) count(number protowire.Number) int {
 		}
 	}
 	return n
+}
+
+// counts is count of three fields at once.
+func (r reader) counts(x, y, z protowire.Number) (nx, ny, nz int) {
+	for r.next() {
+		switch {
+		case r.is(x, protowire.BytesType):
+			nx++
+		case r.is(y, protowire.BytesType):
+			ny++
+		case r.is(z, protowire.BytesType):
+			nz++
+		}
+	}
+	return nx, ny, nz
 }
 
 // codeSlice makes room for the codes of a repeated field; nil where there are none.

@@ -235,7 +235,7 @@ func TestTheAuditFindsAnEngineThatIsOffByOne(t *testing.T) {
 		t.Fatalf("building a broken vigil: %v\n%s", err, out)
 	}
 	data := t.TempDir()
-	s := serveWith(t, broken, data, "--rules", filepath.Join(packs, "renal.yaml"), "--clock", "log")
+	s := serveWith(t, broken, data, "--rules", packs, "--clock", "log")
 	line := func(at time.Time, value float64) string {
 		return fmt.Sprintf(`{"patient":"p1","code":"loinc|2160-0","time":%q,"value":%g,"unit":"mg/dL"}`+"\n", at.Format(time.RFC3339), value)
 	}

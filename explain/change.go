@@ -1,0 +1,359 @@
+package explain
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/vigil-cds/vigil/explain/record"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// remedy is a change of one fact that makes a rule true.
+type remedy struct {
+	Kind  record.ChangeKind
+	Input *rules.Input
+	Value rules.Value // of an added fact, in the input's unit; missing where it may be any
+	Fact  *Statement  // the one removed
+	Text  string      // in plain words: "a creatinine of 1.8 mg/dL or more now"
+
+	added clinical.Fact
+	move  float64 // of an added number: how far from the present one, as a part of it
+}
+
+// remedyWork is about how many facts the search for a remedy looks at.
+const remedyWork = 1_000_000
+
+// remedy is the smallest change found that makes a rule true that is not true now. It prefers a number added
+// to an input that the rule asks, by how far it lies from the present one; then another fact added; then a
+// fact taken away from what the blockers look at. The rule has been evaluated on the facts as they would be.
+// A change of more than one fact is not looked for, and not every change of one is tried.
+func (r *reading) remedy(rule *rules.Rule, now clinical.Instant, blockers []blocker) (remedy, bool) {
+	s := r.search(rule, now)
+	for _, kind := range []func() []remedy{s.numbers, s.others, func() []remedy { return s.removals(blockers) }} {
+		found := kind()
+		slices.SortStableFunc(found, func(x, y remedy) int { return cmp.Compare(x.move, y.move) })
+		for _, x := range found {
+			if s.confirmed(x) {
+				return x, true
+			}
+		}
+	}
+	return remedy{}, false
+}
+
+// confirmed evaluates the whole rule on the whole history with the change made.
+func (s *search) confirmed(x remedy) bool {
+	var h History
+	if x.Kind == record.Add {
+		h = append(slices.Clip(s.whole.history), s.statement(x.added))
+	} else {
+		h = slices.DeleteFunc(slices.Clone(s.whole.history), func(o Statement) bool { return o.Order == x.Fact.Order })
+	}
+	return s.Reference.Truth(s.rule, h, s.now) == rules.True
+}
+
+// search tries changes of one fact on the patient's facts.
+type search struct {
+	*reading // of those facts only on which the terms' answers rest, so that a trial costs little
+	whole    *reading
+	rule     *rules.Rule
+	terms    []*rules.Term
+	now      clinical.Instant
+	work     int // how many facts may still be looked at
+
+	stream string // of the fact last tried, for which the following is prepared
+	spots  []spot
+	known  map[*rules.Term]rules.Value // answers that such a fact does not touch
+	cost   int
+
+	gaps map[int]*gap // by input, once a fact has been left out
+}
+
+// spot is where a fact added now comes to stand in one input.
+type spot struct {
+	input         *rules.Input
+	without, with []member
+	place         int // in with
+}
+
+func (r *reading) search(rule *rules.Rule, now clinical.Instant) *search {
+	s := &search{whole: r, rule: rule, terms: termsOf(rule.When), now: now, work: remedyWork,
+		reading: &reading{Reference: r.Reference, whole: true, members: map[int][]member{}, persons: r.persons}}
+	for _, in := range s.inputs() {
+		s.members[in.ID] = s.resting(in.ID)
+	}
+	return s
+}
+
+// resting is the facts of an input on which the answers of its terms rest, or all where these are many.
+func (s *search) resting(input int) []member {
+	const many = 50
+	w := witness{reading: s.whole, now: s.now}
+	var rests []member
+	for _, t := range s.terms {
+		if t.Input != input {
+			continue
+		}
+		seen := w.seen(t)
+		if t.Op == rules.Active || s.whole.term(t, s.now).Kind != rules.Missing {
+			seen = w.supporting(t)
+		}
+		if len(seen) > many {
+			return s.whole.input(input)
+		}
+		rests = append(rests, seen...)
+	}
+	slices.SortFunc(rests, inOrderOfTime)
+	return slices.CompactFunc(rests, func(x, y member) bool { return x.Order == y.Order })
+}
+
+// statement is a fact as the log would state it next.
+func (s *search) statement(f clinical.Fact) Statement {
+	return Statement{Fact: f, Order: math.MaxUint64, Recorded: s.now}
+}
+
+// holds says whether the rule is true with the fact, which is dated now, added. It is false, too, when
+// there has been work enough.
+func (s *search) holds(f clinical.Fact) bool {
+	s.prepare(f.Stream)
+	if s.work -= s.cost; s.work < 0 {
+		return false
+	}
+	for _, spot := range s.spots {
+		s.members[spot.input.ID] = spot.without
+		if value, ok := s.belongs(spot.input, f); ok {
+			spot.with[spot.place] = member{Statement: s.statement(f), value: value}
+			s.members[spot.input.ID] = spot.with
+		}
+	}
+	holds := s.truth() == rules.True
+	for _, spot := range s.spots {
+		s.members[spot.input.ID] = spot.without
+	}
+	return holds
+}
+
+func (s *search) truth() rules.Truth {
+	return truth(s.rule.When, scope{term: func(t *rules.Term) rules.Value {
+		if v, ok := s.known[t]; ok {
+			return v
+		}
+		return s.term(t, s.now)
+	}})
+}
+
+// prepare makes room for facts of a stream.
+func (s *search) prepare(stream clinical.Stream) {
+	key := stream.Key()
+	if s.stream == key {
+		return
+	}
+	s.stream, s.spots, s.known, s.cost = key, nil, map[*rules.Term]rules.Value{}, 20*len(s.terms)
+	for _, in := range s.inputs() {
+		if !takes(in, stream) {
+			continue
+		}
+		without := s.members[in.ID]
+		place := since(without, s.now+1)
+		s.spots = append(s.spots, spot{input: in, without: without, place: place,
+			with: slices.Insert(slices.Clone(without), place, member{})})
+	}
+	for _, t := range s.terms {
+		if slices.ContainsFunc(s.spots, func(x spot) bool { return x.input.ID == t.Input }) {
+			s.cost += 2 * len(s.members[t.Input])
+		} else {
+			s.known[t] = s.term(t, s.now)
+		}
+	}
+}
+
+// inputs is every input that the rule asks, but for the patient's own person, each once.
+func (s *search) inputs() []*rules.Input {
+	var inputs []*rules.Input
+	for _, t := range s.terms {
+		if in := s.program.Inputs[t.Input]; in.Kind != clinical.KindPatient && !slices.Contains(inputs, in) {
+			inputs = append(inputs, in)
+		}
+	}
+	return inputs
+}
+
+// numbers is, for each input of numbers, the one nearest to the present that makes the rule true.
+func (s *search) numbers() []remedy {
+	var found []remedy
+	for _, in := range s.inputs() {
+		if s.numeric(in) {
+			if x, ok := s.number(in); ok {
+				found = append(found, x)
+			}
+		}
+	}
+	return found
+}
+
+// numeric says whether it may matter to the rule which number a fact of the input states.
+func (s *search) numeric(in *rules.Input) bool {
+	if in.Type != clinical.Number {
+		return false
+	}
+	stream := s.pattern(in).Stream
+	for _, other := range s.inputs() {
+		if other.Type == clinical.Number && takes(other, stream) && asksFor(other.Where, "value") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.terms, func(t *rules.Term) bool {
+		switch t.Op {
+		case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta:
+			return takes(s.program.Inputs[t.Input], stream)
+		}
+		return false
+	})
+}
+
+// others is a fact added to each input, where its number does not matter or it has none.
+func (s *search) others() []remedy {
+	var found []remedy
+	for _, in := range s.inputs() {
+		if s.numeric(in) {
+			continue
+		}
+		for _, f := range s.variants(in) {
+			value, ok := s.belongs(in, f)
+			if !ok || !s.holds(f) {
+				continue
+			}
+			x := remedy{Kind: record.Add, Input: in, added: f}
+			if in.Type != clinical.Number {
+				x.Value = value
+			}
+			x.Text = added(x)
+			found = append(found, x)
+			break
+		}
+	}
+	return found
+}
+
+// mostRemovals is how many facts are tried without, at most.
+const mostRemovals = 40
+
+// removals is every fact of the blockers' terms without which the rule is true, the latest first.
+func (s *search) removals(blockers []blocker) []remedy {
+	type removal struct {
+		member
+		input int
+	}
+	var tries []removal
+	for _, b := range blockers {
+		for _, t := range termsOf(b.Expr) {
+			if t.Op.OfPatient() {
+				continue
+			}
+			for _, m := range s.removable(t) {
+				if !slices.ContainsFunc(tries, func(x removal) bool { return x.Order == m.Order }) {
+					tries = append(tries, removal{m, t.Input})
+				}
+			}
+		}
+	}
+	slices.SortFunc(tries, func(x, y removal) int { return inOrderOfTime(y.member, x.member) })
+	for _, x := range tries[:min(len(tries), mostRemovals)] {
+		if s.holdsWithout(x.Statement) {
+			in := s.program.Inputs[x.input]
+			return []remedy{{Kind: record.Remove, Input: in, Fact: &x.Statement, Text: "without the " + s.described(in, x.member)}}
+		}
+	}
+	return nil
+}
+
+// removable is the facts of a term without which its answer may well be another: those on which it rests,
+// the ends and the extremes.
+func (s *search) removable(t *rules.Term) []member {
+	w := witness{reading: s.whole, now: s.now}
+	seen := w.seen(t)
+	const few = 8
+	if len(seen) <= few {
+		return seen
+	}
+	chosen := []member{seen[0], seen[len(seen)-1]}
+	if t.Op != rules.Count {
+		if rests := w.supporting(t); len(rests) <= few {
+			chosen = append(chosen, rests...)
+		}
+		byNumber := func(x, y member) int { return cmp.Compare(x.value.Num, y.value.Num) }
+		chosen = append(chosen, slices.MinFunc(seen, byNumber), slices.MaxFunc(seen, byNumber))
+		bounded := slices.DeleteFunc(slices.Clone(seen), func(m member) bool { return m.value.Bound == clinical.Exactly })
+		chosen = append(chosen, bounded[:min(len(bounded), few)]...)
+	}
+	return chosen
+}
+
+// holdsWithout says whether the rule is true without a fact. It is false, too, when there has been work
+// enough.
+func (s *search) holdsWithout(gone Statement) bool {
+	if s.gaps == nil {
+		s.gaps = map[int]*gap{}
+		for _, in := range s.inputs() {
+			s.gaps[in.ID] = newGap(s.whole.input(in.ID))
+		}
+	}
+	trial := &reading{Reference: s.Reference, whole: true, members: map[int][]member{}, persons: s.persons}
+	for id, g := range s.gaps {
+		s.work -= 2 * len(g.all)
+		trial.members[id] = g.without(gone)
+	}
+	return s.work >= 0 && trial.expr(s.rule.When, s.now).Truth() == rules.True
+}
+
+// gap is the facts of one input with one of them left out, each time another.
+type gap struct {
+	all, rest []member
+	at        int // rest is all without this one
+}
+
+func newGap(all []member) *gap { return &gap{all: all, rest: slices.Clone(all), at: len(all)} }
+
+// without is only to be read, and only up to the next call.
+func (g *gap) without(gone Statement) []member {
+	i, found := slices.BinarySearchFunc(g.all, member{Statement: gone}, inOrderOfTime)
+	if !found {
+		return g.all
+	}
+	if g.at < i {
+		copy(g.rest[g.at:i], g.all[g.at:i])
+	} else {
+		copy(g.rest[i:], g.all[i+1:min(g.at+1, len(g.all))])
+	}
+	g.at = i
+	return g.rest[:len(g.all)-1]
+}
+
+// added words a fact that is added, whatever number it may state: "a dialysis now", "an nsaid from now on".
+func added(x remedy) string {
+	text := one(x.Input)
+	switch x.Value.Kind {
+	case rules.Text:
+		text += " of '" + x.Value.Str + "'"
+	case rules.Boolean:
+		text += " that is " + x.Value.String()
+	}
+	if lasting(x.Input.Kind) {
+		return text + " from now on"
+	}
+	return text + " now"
+}
+
+// described is a fact of an input in words: "creatinine of 0.9 mg/dL of 3 March", "dialysis of 12:40".
+func (s *search) described(in *rules.Input, m member) string {
+	text := called(in)
+	if m.value.Kind == rules.Number {
+		text += " of " + amount(m.value, in.Unit)
+	}
+	if when := s.dated(m.Fact, s.now); when != "" {
+		text += " of " + when
+	}
+	return text
+}

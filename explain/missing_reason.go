@@ -1,0 +1,146 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// why says for what reason a term has no answer, with the last fact before its window when that is empty.
+func (b *blame) why(t *rules.Term) (string, *member) {
+	if t.Op.OfPatient() {
+		return b.whyOfPerson(t.Op), nil
+	}
+	in := b.program.Inputs[t.Input]
+	seen := b.window(t, b.now)
+	if len(seen) == 0 {
+		return b.none(t, in)
+	}
+	what := called(in) + inWindow(t.Window)
+	n, below, above := comparators(seen)
+	switch {
+	case n == 0:
+		return "no " + what + " has " + carried[in.Type] + b.leftOut(t, in, seen[0].Fact.Time), nil
+	case (t.Op == rules.Min || t.Op == rules.Max) && below && above:
+		return fmt.Sprintf("of %s some are below and some above what was measured, such as %s and %s, so that the %s is not known", what,
+			bound(seen, clinical.Below), bound(seen, clinical.Above), map[rules.Op]string{rules.Min: "least", rules.Max: "greatest"}[t.Op]), nil
+	case below:
+		return uncountable(t.Op, what, bound(seen, clinical.Below)), nil
+	case above:
+		return uncountable(t.Op, what, bound(seen, clinical.Above)), nil
+	case t.Op == rules.Delta && n == 1:
+		return "only one " + what + ", where a change takes two" + b.leftOut(t, in, seen[0].Fact.Time), nil
+	}
+	return "the numbers of " + what + " are too large to calculate with", nil
+}
+
+// carried is what a fact of an input of each type is asked for.
+var carried = map[clinical.ValueType]string{clinical.Number: "a number", clinical.Coded: "a code as its value", clinical.Boolean: "yes or no as its value", clinical.Text: "a text as its value"}
+
+// uncountable says of a sum, a mean or a change that a bounded number keeps it from being worked out.
+func uncountable(op rules.Op, what string, v rules.Value) string {
+	cannot := "added up"
+	if op == rules.Delta {
+		cannot = "subtracted"
+	}
+	return fmt.Sprintf("%s: a result %s cannot be %s", what, v, cannot)
+}
+
+// bound is the latest value with a comparator.
+func bound(facts []member, c clinical.Comparator) rules.Value {
+	return facts[lastIndex(facts, func(m member) bool { return hasValue(m) && m.value.Bound == c })].value
+}
+
+func (b *blame) whyOfPerson(op rules.Op) string {
+	person, known := b.person()
+	switch {
+	case !known:
+		return "nothing is on record about the patient's own person"
+	case op == rules.Sex:
+		return "no sex is known"
+	case person.Time == clinical.Never:
+		return "no birth date is known"
+	}
+	return "it is before the birth"
+}
+
+// none says that the term's window is empty, and what there was before.
+func (b *blame) none(t *rules.Term, in *rules.Input) (string, *member) {
+	facts := b.input(t.Input)
+	earliest, latest := b.bounds(t.Window, b.now)
+	before, known := since(facts, earliest), since(facts, b.now+1)
+	switch {
+	case before > 0:
+		last := &facts[before-1]
+		text := "no " + called(in) + inWindow(t.Window) + "; the last was "
+		if v := last.value; v.Kind == rules.Number {
+			text += amount(v, in.Unit) + ", "
+		}
+		text += apart(last.Fact.Time, b.now) + " before"
+		if last.Fact.Time == clinical.Never {
+			text = "no " + called(in) + inWindow(t.Window) + "; the last has no date"
+		}
+		return text + b.leftOut(t, in, last.Fact.Time), last
+	case known > 0:
+		return "no " + called(in) + inWindow(t.Window) + ", only after" + b.leftOut(t, in, clinical.Never), nil
+	case len(facts) > 0 && latest == b.now:
+		return "no " + called(in) + " yet; the first is dated later" + b.leftOut(t, in, clinical.Never), nil
+	}
+	return "no " + called(in) + " ever" + b.leftOut(t, in, clinical.Never), nil
+}
+
+// leftOut names the latest fact with one of the input's codes, from an instant to the end of the term's
+// window, that does not belong to the input, with what is against it; "" when there is none.
+func (b *blame) leftOut(t *rules.Term, in *rules.Input, from clinical.Instant) string {
+	_, latest := b.bounds(t.Window, b.now)
+	var last *Statement
+	for i := range b.history {
+		s := &b.history[i]
+		if s.Fact.Time < from || s.Fact.Time > latest || !takes(in, s.Fact.Stream) {
+			continue
+		}
+		if last != nil && cmp.Or(cmp.Compare(s.Fact.Time, last.Fact.Time), cmp.Compare(s.Order, last.Order)) < 0 {
+			continue
+		}
+		if _, belongs := b.belongs(in, s.Fact); !belongs {
+			last = s
+		}
+	}
+	if last == nil {
+		return ""
+	}
+	when := "one without a date"
+	if last.Fact.Time != clinical.Never {
+		when = "one " + apart(last.Fact.Time, b.now) + " before"
+	}
+	return "; " + when + " is left out: " + b.against(in, last.Fact)
+}
+
+// against says for what reason a fact with one of the input's codes does not belong to the input.
+func (r *reading) against(in *rules.Input, f clinical.Fact) string {
+	d := detailOf(f)
+	switch {
+	case negated(d) && !r.asks[in.ID].negated:
+		return "it says that this was not so, or not done"
+	case d.Type == clinical.AbsentValue && !r.asks[in.ID].absent:
+		return "it says that its value is absent"
+	}
+	value, ok := r.valueIn(in, f, d)
+	switch {
+	case !ok && d.Unit == "":
+		return "its number has no unit"
+	case !ok:
+		return fmt.Sprintf("its unit %q cannot be converted to %s", d.Unit, in.Unit)
+	}
+	var unmet []string
+	for _, condition := range in.Where {
+		fact := scope{attribute: func(name string) property { return r.propertyOf(in, d, value, name) }}
+		if evaluate(condition, fact).Truth() != rules.True {
+			unmet = append(unmet, condition.String())
+		}
+	}
+	return "it is not one of which " + strings.Join(unmet, " and ") + " is true"
+}
