@@ -1,11 +1,11 @@
 package explain
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vigil-cds/vigil/explain/record"
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
@@ -61,46 +61,29 @@ func TestAnAnswerOverTenThousandFactsIsConfirmed(t *testing.T) {
 	}
 }
 
+// BenchmarkAnswer explains a rule with all that goes with it, and then does each part of what goes with it by
+// itself, after the reading that all share.
 func BenchmarkAnswer(b *testing.B) {
 	p := compiled(b, tenThousandPack)
 	ref := NewReference(p)
+	until := noon + 10*366*day
 	for _, size := range []int{100, 10_000} {
 		h := tenThousand()
 		h = h[len(h)-size:]
 		for _, rule := range p.Rules {
-			name := map[int]string{100: "100", 10_000: "10000"}[size] + "/" + rule.ID
-			parts := []struct {
-				name string
-				do   func(*reading)
-			}{
-				{"read", func(*reading) {}},
-				{"next", func(r *reading) { r.next(rule.When, noon, noon+10*366*day) }},
-				{"miss", func(r *reading) { r.miss(rule, noon) }},
-				{"remedy", func(r *reading) { r.remedy(rule, noon, r.miss(rule, noon)) }},
-			}
-			for _, part := range parts {
-				b.Run(name+"/"+part.name, func(b *testing.B) {
+			run := func(name string, do func(*reading)) {
+				b.Run(fmt.Sprintf("%d/%s/%s", size, rule.ID, name), func(b *testing.B) {
+					r := ref.read(h)
+					r.expr(rule.When, noon)
 					for b.Loop() {
-						r := ref.read(h)
-						r.expr(rule.When, noon)
-						part.do(r)
+						do(r)
 					}
 				})
 			}
+			run("whole", func(*reading) { ref.Answer(rule, h, noon, until, frame) })
+			run("next", func(r *reading) { r.next(rule.When, noon, until) })
+			run("miss", func(r *reading) { r.miss(rule, noon) })
+			run("remedy", func(r *reading) { r.remedy(rule, noon, r.miss(rule, noon)) })
 		}
-	}
-}
-
-func BenchmarkExplained(b *testing.B) {
-	p := compiled(b, tenThousandPack)
-	ref := NewReference(p)
-	h := tenThousand()
-	for _, rule := range p.Rules {
-		b.Run(rule.ID, func(b *testing.B) {
-			for b.Loop() {
-				e := ref.Answer(rule, h, noon, noon+10*366*day, frame)
-				ref.answer(e, rule, h, noon, noon+10*366*day, func(s Statement) record.Fact { return frame.fact(s) })
-			}
-		})
 	}
 }

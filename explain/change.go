@@ -229,7 +229,7 @@ func (s *search) others() []remedy {
 			if in.Type != clinical.Number {
 				x.Value = value
 			}
-			x.Text = added(x)
+			x.Text = x.worded()
 			found = append(found, x)
 			break
 		}
@@ -237,103 +237,12 @@ func (s *search) others() []remedy {
 	return found
 }
 
-// mostRemovals is how many facts are tried without, at most.
-const mostRemovals = 40
-
-// removals is every fact of the blockers' terms without which the rule is true, the latest first.
-func (s *search) removals(blockers []blocker) []remedy {
-	type removal struct {
-		member
-		input int
-	}
-	var tries []removal
-	for _, b := range blockers {
-		for _, t := range termsOf(b.Expr) {
-			if t.Op.OfPatient() {
-				continue
-			}
-			for _, m := range s.removable(t) {
-				if !slices.ContainsFunc(tries, func(x removal) bool { return x.Order == m.Order }) {
-					tries = append(tries, removal{m, t.Input})
-				}
-			}
-		}
-	}
-	slices.SortFunc(tries, func(x, y removal) int { return inOrderOfTime(y.member, x.member) })
-	for _, x := range tries[:min(len(tries), mostRemovals)] {
-		if s.holdsWithout(x.Statement) {
-			in := s.program.Inputs[x.input]
-			return []remedy{{Kind: record.Remove, Input: in, Fact: &x.Statement, Text: "without the " + s.described(in, x.member)}}
-		}
-	}
-	return nil
-}
-
-// removable is the facts of a term without which its answer may well be another: those on which it rests,
-// the ends and the extremes.
-func (s *search) removable(t *rules.Term) []member {
-	w := witness{reading: s.whole, now: s.now}
-	seen := w.seen(t)
-	const few = 8
-	if len(seen) <= few {
-		return seen
-	}
-	chosen := []member{seen[0], seen[len(seen)-1]}
-	if t.Op != rules.Count {
-		if rests := w.supporting(t); len(rests) <= few {
-			chosen = append(chosen, rests...)
-		}
-		byNumber := func(x, y member) int { return cmp.Compare(x.value.Num, y.value.Num) }
-		chosen = append(chosen, slices.MinFunc(seen, byNumber), slices.MaxFunc(seen, byNumber))
-		bounded := slices.DeleteFunc(slices.Clone(seen), func(m member) bool { return m.value.Bound == clinical.Exactly })
-		chosen = append(chosen, bounded[:min(len(bounded), few)]...)
-	}
-	return chosen
-}
-
-// holdsWithout says whether the rule is true without a fact. It is false, too, when there has been work
-// enough.
-func (s *search) holdsWithout(gone Statement) bool {
-	if s.gaps == nil {
-		s.gaps = map[int]*gap{}
-		for _, in := range s.inputs() {
-			s.gaps[in.ID] = newGap(s.whole.input(in.ID))
-		}
-	}
-	trial := &reading{Reference: s.Reference, whole: true, members: map[int][]member{}, persons: s.persons}
-	for id, g := range s.gaps {
-		s.work -= 2 * len(g.all)
-		trial.members[id] = g.without(gone)
-	}
-	return s.work >= 0 && trial.expr(s.rule.When, s.now).Truth() == rules.True
-}
-
-// gap is the facts of one input with one of them left out, each time another.
-type gap struct {
-	all, rest []member
-	at        int // rest is all without this one
-}
-
-func newGap(all []member) *gap { return &gap{all: all, rest: slices.Clone(all), at: len(all)} }
-
-// without is only to be read, and only up to the next call.
-func (g *gap) without(gone Statement) []member {
-	i, found := slices.BinarySearchFunc(g.all, member{Statement: gone}, inOrderOfTime)
-	if !found {
-		return g.all
-	}
-	if g.at < i {
-		copy(g.rest[g.at:i], g.all[g.at:i])
-	} else {
-		copy(g.rest[i:], g.all[i+1:min(g.at+1, len(g.all))])
-	}
-	g.at = i
-	return g.rest[:len(g.all)-1]
-}
-
-// added words a fact that is added, whatever number it may state: "a dialysis now", "an nsaid from now on".
-func added(x remedy) string {
+// worded says what is added, whatever number it may state: "a dialysis now", "nsaid from now on".
+func (x *remedy) worded() string {
 	text := one(x.Input)
+	if lasting(x.Input.Kind) {
+		text = called(x.Input)
+	}
 	switch x.Value.Kind {
 	case rules.Text:
 		text += " of '" + x.Value.Str + "'"
@@ -344,16 +253,4 @@ func added(x remedy) string {
 		return text + " from now on"
 	}
 	return text + " now"
-}
-
-// described is a fact of an input in words: "creatinine of 0.9 mg/dL of 3 March", "dialysis of 12:40".
-func (s *search) described(in *rules.Input, m member) string {
-	text := called(in)
-	if m.value.Kind == rules.Number {
-		text += " of " + amount(m.value, in.Unit)
-	}
-	if when := s.dated(m.Fact, s.now); when != "" {
-		text += " of " + when
-	}
-	return text
 }

@@ -22,7 +22,12 @@ func (s *search) pattern(in *rules.Input) clinical.Fact {
 	}
 	d := *detailOf(f)
 	d.Precision, d.Comparator, d.Unnamed = clinical.ToMillisecond, clinical.Exactly, false
-	d.Attributes = slices.Clone(d.Attributes)
+	d.Attributes = slices.DeleteFunc(slices.Clone(d.Attributes), func(a clinical.Attribute) bool {
+		return a.Name == clinical.AttrNegated && !s.asks[in.ID].negated
+	})
+	if _, ok := s.valueIn(in, f, &d); !ok {
+		d.Unit = in.Unit
+	}
 	f.Detail = &d
 	f.Time, f.End = s.now, s.now
 	if lasting(in.Kind) {
@@ -75,6 +80,21 @@ func firstOf(codes map[clinical.Code]struct{}) clinical.Code {
 		}
 	}
 	return first
+}
+
+// present is the number that a fact of the input stated last, or else the last fact with one of its codes.
+func (s *search) present(in *rules.Input) (float64, bool) {
+	facts := s.whole.input(in.ID)
+	facts = facts[:since(facts, s.now+1)]
+	if i := lastIndex(facts, func(m member) bool { return m.value.Kind == rules.Number }); i >= 0 {
+		return facts[i].value.Num, true
+	}
+	last := s.last(in)
+	if last == nil {
+		return 0, false
+	}
+	v, ok := s.valueIn(in, *last, detailOf(*last))
+	return v.Num, ok && v.Kind == rules.Number
 }
 
 // stating is the pattern with a number, given in the input's unit.

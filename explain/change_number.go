@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/vigil-cds/vigil/explain/record"
 	"github.com/vigil-cds/vigil/internal/clinical"
@@ -16,9 +15,10 @@ type line struct {
 	*search
 	input   *rules.Input
 	pattern clinical.Fact
-	present float64 // the number stated last
+	start   float64 // the number stated last
 	known   bool    // whether there is one
 	digits  int     // after the point, as fine as numbers are stated
+	least   float64 // if below zero, numbers down to it may be
 	points  []float64
 }
 
@@ -34,13 +34,12 @@ func (s *search) number(in *rules.Input) (remedy, bool) {
 
 func (s *search) line(in *rules.Input) *line {
 	l := &line{search: s, input: in, pattern: s.pattern(in)}
-	if v, ok := s.valueIn(in, l.pattern, l.pattern.Detail); ok && v.Kind == rules.Number && s.last(in) != nil {
-		l.present, l.known = v.Num, true
-	}
+	l.start, l.known = s.present(in)
 	critical := l.critical()
 	for _, x := range critical {
 		l.digits = max(l.digits, digits(x))
 	}
+	l.least = l.lowest()
 	l.points = l.spread(critical)
 	return l
 }
@@ -50,6 +49,9 @@ func (l *line) fact(x float64) clinical.Fact { return l.stating(l.input, l.patte
 
 // try says whether the number, stated now, belongs to the input and makes the rule true.
 func (l *line) try(x float64) bool {
+	if !l.possible(x) {
+		return false
+	}
 	f := l.fact(x)
 	_, belongs := l.belongs(l.input, f)
 	return belongs && l.holds(f)
@@ -60,95 +62,13 @@ func (l *line) distance(x float64) float64 {
 	if !l.known {
 		return math.Inf(1)
 	}
-	return math.Abs(x-l.present) / max(math.Abs(l.present), l.tick())
-}
-
-// tick is the step between two numbers as they are stated.
-func (l *line) tick() float64 { return math.Pow10(-l.digits) }
-
-// mostCritical is how many of the numbers are taken that the rule and the facts speak of.
-const mostCritical = 24
-
-// critical is the numbers at which the rule may turn: those that it and the filters of its inputs name where
-// they speak of this input, and those that its facts state.
-func (l *line) critical() []float64 {
-	var xs []float64
-	note := func(x float64) {
-		if len(xs) < mostCritical && !slices.Contains(xs, x) {
-			xs = append(xs, x)
-		}
-	}
-	literals := func(e rules.Expr) {
-		walk(e, func(e rules.Expr) {
-			if c, ok := e.(*rules.Literal); ok && exact(c.Value) {
-				note(c.Value.Num)
-			}
-		})
-	}
-	if l.known {
-		note(l.present)
-	}
-	l.prepare(l.pattern.Stream)
-	for _, spot := range l.spots {
-		for _, condition := range spot.input.Where {
-			literals(condition)
-		}
-	}
-	walk(l.rule.When, func(e rules.Expr) {
-		b, ok := e.(*rules.Binary)
-		if !ok || !slices.Contains([]string{"==", "!=", "<", "<=", ">", ">="}, b.Op) {
-			return
-		}
-		if slices.ContainsFunc(termsOf(b), func(t *rules.Term) bool {
-			return slices.ContainsFunc(l.spots, func(x spot) bool { return x.input.ID == t.Input })
-		}) {
-			literals(b)
-		}
-	})
-	for _, spot := range l.spots {
-		for i := len(spot.without) - 1; i >= 0 && len(xs) < mostCritical; i-- {
-			if v := spot.without[i].value; v.Kind == rules.Number {
-				note(v.Num)
-			}
-		}
-	}
-	return xs
-}
-
-// spread is the points that are tried, in order: the critical ones, a step to either side of each, midway
-// between two, and in doubling steps away from the present number. They are negative only where numbers of
-// the input are known to be.
-func (l *line) spread(critical []float64) []float64 {
-	var xs []float64
-	sorted := slices.Sorted(slices.Values(critical))
-	for i, x := range sorted {
-		xs = append(xs, x, x-l.tick(), x+l.tick())
-		if i > 0 {
-			xs = append(xs, (sorted[i-1]+x)/2)
-		}
-	}
-	start := l.present
-	if !l.known && len(sorted) > 0 {
-		start = sorted[len(sorted)/2]
-	}
-	step := max(math.Abs(start)/8, l.tick())
-	for range 12 {
-		xs = append(xs, start-step, start+step)
-		step *= 2
-	}
-	least := 0.0
-	if len(sorted) > 0 {
-		least = min(least, sorted[0]*2)
-	}
-	xs = slices.DeleteFunc(xs, func(x float64) bool { return x < least })
-	slices.Sort(xs)
-	return slices.Compact(xs)
+	return math.Abs(x-l.start) / max(math.Abs(l.start), l.tick())
 }
 
 // nearest tries the points outwards from the present number, or where there is none from the critical
 // ones, and narrows down on the first that makes the rule true.
 func (l *line) nearest() (float64, bool) {
-	start := l.present
+	start := l.start
 	if !l.known {
 		return l.anyOf()
 	}
@@ -248,28 +168,15 @@ func decimal(x float64, digits int) float64 {
 	return y
 }
 
-// digits is how many digits after the point a number has; of one that was worked out, as many as four
-// significant digits need.
-func digits(x float64) int {
-	const most = 6
-	text := strconv.FormatFloat(x, 'g', 4, 64)
-	rounded, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return 0
-	}
-	text = strconv.FormatFloat(rounded, 'f', -1, 64)
-	_, fraction, _ := strings.Cut(text, ".")
-	return min(most, len(fraction))
-}
-
 // worded says which numbers do: "a creatinine of 1.8 mg/dL or more now" where all points above the number do
 // as well, "a creatinine now" where any number does.
 func (l *line) worded(x float64) string {
 	all := func(beyond func(p float64) bool) bool {
-		return !slices.ContainsFunc(l.points, func(p float64) bool { return beyond(p) && !l.try(p) })
+		some := slices.ContainsFunc(l.points, beyond)
+		return some && !slices.ContainsFunc(l.points, func(p float64) bool { return beyond(p) && !l.try(p) })
 	}
-	more := (!l.known || x >= l.present) && all(func(p float64) bool { return p > x })
-	less := (!l.known || x <= l.present) && all(func(p float64) bool { return p < x })
+	more := (!l.known || x >= l.start) && all(func(p float64) bool { return p > x })
+	less := (!l.known || x <= l.start) && all(func(p float64) bool { return p < x })
 	number := " of " + amount(rules.NumberOf(x), l.input.Unit)
 	switch {
 	case more && less:

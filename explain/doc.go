@@ -15,6 +15,14 @@
 //	expressions         expression.go
 //	rules               reference.go, transitions.go
 //
+// What is said of a moment is an Explanation (package record), made in explanation.go: tree.go evaluates
+// each part of the condition, suffices.go finds the fewest facts that are enough, and for who asks
+// missing.go, miss.go, change.go and next.go say what is not known, what came nearest, what would change it,
+// and when time will. A Course (course.go) follows one patient through the log from turn to turn.
+//
+// Around it: archive keeps what was known when, replay follows the log into it and answers questions,
+// service is the role that does so beside the engine and audits it, render writes an explanation for people.
+//
 // What a patient's facts are, as known at some position of the log, is a History; a Ledger reads it off
 // the log's assertions.
 package explain

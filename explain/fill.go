@@ -8,14 +8,9 @@ import (
 	"github.com/vigil-cds/vigil/rules"
 )
 
-// answer completes an explanation of the rule at now, whose terms are written down already, as an answer to
+// answerTo completes an explanation of the rule at now, whose terms are written down already, as an answer to
 // somebody who asked: with what is missing where the rule is unknown, what kept it from being true where it
-// is false, and when time alone changes it, up to the instant until.
-func (r *Reference) answer(e *record.Explanation, rule *rules.Rule, h History, now, until clinical.Instant, factOf func(Statement) record.Fact) {
-	r.read(h).answerTo(e, rule, now, until, factOf)
-}
-
-// answerTo is answer for who has read the history already, all of it.
+// is false, and when time alone changes it, up to the instant until. It is for a reading of a whole history.
 func (r *reading) answerTo(e *record.Explanation, rule *rules.Rule, now, until clinical.Instant, factOf func(Statement) record.Fact) {
 	place := func(t *rules.Term) int {
 		return slices.IndexFunc(e.Terms, func(x record.Term) bool { return x.Source == t.Source })

@@ -51,6 +51,9 @@ type stated struct {
 	facts   []Statement
 }
 
+// Grow makes room for so many resources, of a Ledger that knows nothing yet.
+func (l *Ledger) Grow(resources int) { l.resources = make(map[source]*stated, resources) }
+
 // Apply asserts everything that the record at this offset of the facts log says, and returns what holds
 // no more and what holds newly. Control records and refusals say nothing.
 func (l *Ledger) Apply(r *clinical.Record, offset int64) (gone, added []Statement) {

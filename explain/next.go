@@ -150,22 +150,21 @@ func (r *reading) outlasts(t *rules.Term, now clinical.Instant) clinical.Instant
 	facts := r.input(t.Input)
 	earliest, latest := r.bounds(t.Window, now)
 	if i := since(facts, latest+1); i < len(facts) {
-		first = r.comes(t.Window.To, facts[i].Fact.Time, now)
+		first = r.comes(t.Window.To, facts[i].Fact.Time, now-latest)
 	}
 	if t.Window.All {
 		return first
 	}
 	seen := between(facts, earliest, latest)
 	if i := missed(t.Op, seen); i >= 0 {
-		first = min(first, r.comes(t.Window.From, seen[i].Fact.Time+1, now))
+		first = min(first, r.comes(t.Window.From, seen[i].Fact.Time+1, now-earliest))
 	}
 	return first
 }
 
-// comes is what reaches is. It is mostly as far from the instant as now is from what d ago is now, which
-// is tried first.
-func (r *reading) comes(d rules.Duration, t, now clinical.Instant) clinical.Instant {
-	guess := t + now - ago(d, now, r.program.Zone)
+// comes is what reaches is. It is mostly as much after the instant t as d is long now, which is tried first.
+func (r *reading) comes(d rules.Duration, t, long clinical.Instant) clinical.Instant {
+	guess := t + long
 	if ago(d, guess, r.program.Zone) >= t && ago(d, guess-1, r.program.Zone) < t {
 		return guess
 	}

@@ -117,7 +117,7 @@ func (r *reading) zone() *time.Location {
 	return r.program.Zone
 }
 
-// amount is a number with its unit as people write it: "1.8 mg/dL", "38.4 °C", "91%".
+// amount is a number with its unit as people write it: "1.8 mg/dL", "38.4 °C", "91%", "22/min".
 func amount(v rules.Value, unit string) string {
 	switch unit {
 	case "", "1":
@@ -131,6 +131,9 @@ func amount(v rules.Value, unit string) string {
 		if unit == "" {
 			return v.String()
 		}
+	}
+	if unit[0] == '/' {
+		return v.String() + unit
 	}
 	return v.String() + " " + strings.NewReplacer("Cel", "°C", "[", "", "]", "").Replace(unit)
 }

@@ -7,10 +7,12 @@ import (
 	"github.com/vigil-cds/vigil/rules"
 )
 
+var comparisons = []string{"==", "!=", "<", "<=", ">", ">="}
+
 // sides is a comparison's two sides as they come out at now; nil for any other expression.
 func (m *misser) sides(e rules.Expr) *sides {
 	b, ok := e.(*rules.Binary)
-	if !ok || !slices.Contains([]string{"==", "!=", "<", "<=", ">", ">="}, b.Op) {
+	if !ok || !slices.Contains(comparisons, b.Op) {
 		return nil
 	}
 	s := &sides{Left: m.expr(b.X, m.now), Op: b.Op, Right: m.expr(b.Y, m.now)}

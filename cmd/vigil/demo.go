@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vigil-cds/vigil/config"
+	"github.com/vigil-cds/vigil/internal/api"
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/ward"
 	"github.com/vigil-cds/vigil/rules"
@@ -71,13 +72,14 @@ func (o *demoOptions) validate(a *app) error {
 type demo struct {
 	*app
 	demoOptions
-	engine   *engine
-	reader   *store.Reader
-	url      string
-	dir      string
-	now      clinical.Instant // the end of the simulation
-	patients []string         // everyone who was on the ward, in order of arrival
-	example  turn             // what the closing commands ask about
+	engine    *engine
+	reader    *store.Reader
+	url       string
+	dir       string
+	now       clinical.Instant  // the end of the simulation
+	patients  []string          // everyone who was on the ward, in order of arrival
+	example   turn              // what the closing commands ask about
+	explained api.WorklistAlert // and for an explanation of
 }
 
 func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
@@ -113,7 +115,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 
-	for _, part := range []func(context.Context) error{d.takeIn, d.worklist, d.timeAlone, d.latency} {
+	for _, part := range []func(context.Context) error{d.takeIn, d.worklist, d.timeAlone, d.latency, d.explanation} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -203,6 +205,9 @@ func (d *demo) invite() {
 		d.printf("  curl '%s/v1/patients/%s/alerts?now=%s'\n", d.url, d.example.patient, d.example.at)
 	} else {
 		d.printf("  curl '%s/v1/patients/%s/alerts'\n", d.url, d.patients[0])
+	}
+	if x := d.explained; x.Patient != "" {
+		d.printf("  vigil explain --server %s --at %s %s %s\n", d.url, clinical.At(x.Since), x.Patient, x.Rule)
 	}
 	d.printf("  curl -s %s/metrics | grep vigil_transitions_total\n", d.url)
 	if d.data != "" {

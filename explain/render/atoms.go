@@ -81,7 +81,8 @@ func (v *view) lacking(t *record.Term) clause {
 		return clause{text: "nothing is known of the patient's person", rank: absent}
 	}
 	if reason := v.reason(t); reason != "" && (t.Saw > 0 || t.Latest == nil) {
-		return clause{text: reason, rank: absent}
+		text, last, _ := strings.Cut(respelled(reason, t.Input), "; ")
+		return clause{text: text, last: last, rank: absent}
 	}
 	if t.Saw == 0 {
 		return clause{verb: "there was", text: joined("no", what, within(t.Window)), last: v.latest(t), rank: absent}

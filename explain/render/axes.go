@@ -18,12 +18,14 @@ type scale struct {
 	log        bool
 }
 
+// at is the place of a number, which is on the line even where the number is beyond the scale.
 func (s scale) at(x float64) float64 {
 	from, to := s.from, s.to
 	if s.log {
 		x, from, to = math.Log10(x), math.Log10(from), math.Log10(to)
 	}
-	return s.start + (x-from)/(to-from)*(s.end-s.start)
+	part := min(max((x-from)/(to-from), 0), 1)
+	return s.start + part*(s.end-s.start)
 }
 
 // scaleFor is a scale on which all the numbers have room: in powers of ten where they differ by more than
@@ -33,8 +35,8 @@ func scaleFor(numbers []float64, start, end float64) scale {
 	for _, x := range numbers {
 		s.from, s.to = min(s.from, x), max(s.to, x)
 	}
-	const manifold, margin = 1000, 0.1
-	if s.from > 0 && s.to/s.from >= manifold && !math.IsInf(s.to/s.from, 0) {
+	const manifold, margin, tiny = 1000, 0.1, 1e-300
+	if s.from > tiny && s.to/s.from >= manifold && !math.IsInf(s.to/s.from, 0) {
 		s.log = true
 		s.from, s.to = s.from/1.5, min(s.to*1.5, math.MaxFloat64)
 		return s

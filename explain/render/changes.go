@@ -157,7 +157,7 @@ func (v *view) ratio(a *record.Term, op string, holds bool, factor float64, b *r
 	}
 	if factor != 1 && isExact(a.Value) && isExact(b.Value) && a.Value.Num > 0 && b.Value.Num > 0 {
 		r := a.Value.Num / b.Value.Num
-		text := v.mention(a) + " is " + times(r, factor) + " times " + v.beside(b, a)
+		text := v.mention(a) + " is " + times(r, factor, 1) + " times " + v.beside(b, a)
 		if !holds {
 			text += ", " + ranking(holdWords, op, false, r, factor) + " times"
 		}
@@ -229,5 +229,5 @@ func (v *view) sum(x *record.Node, op string, holds bool, k record.Value) clause
 	if len(points) > 0 {
 		text += " (" + enumerated(points) + ")"
 	}
-	return clause{text: text, rank: grouped}
+	return clause{text: text, rank: measured}
 }

@@ -2,7 +2,6 @@ package render
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -30,13 +29,6 @@ type chart struct {
 
 // line is a threshold.
 type line struct{ Y, TextY, Text, Note string }
-
-// sign is a fact that is drawn by itself.
-type sign struct {
-	Path              string
-	X, Y, Side, Class string // of the text and the mark
-	Text, Title       string
-}
 
 // bar is a period.
 type bar struct {
@@ -170,27 +162,22 @@ func (p *plotter) setTimes() {
 			start = float64(*p.Window.From)
 		}
 	}
-	c.WindowX, c.WindowWide = place(p.x(start)), place(max(p.x(end)-p.x(start), 1))
+	c.WindowX, c.WindowWide = place(p.t.at(start)), place(max(p.t.at(end)-p.t.at(start), 1))
 	word := string(p.Kind)
 	if p.Kind == record.Answer {
 		word = "asked about"
 	}
-	c.Now, c.NowText = place(p.x(float64(to))), word+" "+p.at.Format("15:04")
+	c.Now, c.NowText = place(p.t.at(float64(to))), word+" "+p.at.Format("15:04")
 	nowWide := float64(digitWide * width(c.NowText))
-	p.labels.take(p.x(float64(to))-nowWide/2, 0, nowWide, 14)
+	p.labels.take(p.t.at(float64(to))-nowWide/2, 0, nowWide, 14)
 	first := true
 	var before = p.at
 	ticks, step := moments(moment(record.Instant(p.t.from)).In(p.zone), moment(record.Instant(p.t.to)).In(p.zone), 7)
 	for _, t := range ticks {
 		text, more := step.written(t, first, before)
-		c.Times = append(c.Times, mark{At: place(p.x(float64(t.UnixMilli()))), Text: text, More: more})
+		c.Times = append(c.Times, mark{At: place(p.t.at(float64(t.UnixMilli()))), Text: text, More: more})
 		first, before = false, t
 	}
-}
-
-// x is the place of an instant, held inside the frame.
-func (p *plotter) x(millis float64) float64 {
-	return min(max(p.t.at(millis), p.t.start), p.t.end)
 }
 
 // drawNumbers draws the thresholds and the course of the values.
@@ -213,7 +200,7 @@ func (p *plotter) drawNumbers() {
 		if f.Time == nil || !isExact(u.Value) {
 			continue
 		}
-		to := place(p.x(float64(*f.Time))) + "," + place(p.y.at(u.Value.Num))
+		to := place(p.t.at(float64(*f.Time))) + "," + place(p.y.at(u.Value.Num))
 		if course.Len() == 0 {
 			course.WriteString("M" + to)
 		} else {
@@ -229,112 +216,6 @@ func (p *plotter) drawNumbers() {
 }
 
 var comparisonSigns = map[string]string{"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
-
-// More facts than these have no text of their own.
-const labelled = 16
-
-// drawFacts draws each fact that stands out: those that suffice, bounds, and those without a number.
-func (p *plotter) drawFacts() {
-	lanes := newLanes(p.foot)
-	for _, u := range p.Uses {
-		f := &p.Facts[u.Fact]
-		star := p.enough[u.Fact]
-		switch {
-		case f.Time == nil:
-		case f.End != nil && !isNumber(u.Value):
-			p.drawPeriod(u, lanes)
-		case isNumber(u.Value) && (star && p.stars <= labelled || !isExact(u.Value)):
-			text := ""
-			if star && p.stars <= labelled {
-				text = u.Value.String()
-				if isExact(u.Value) && u.Value != f.Value {
-					text = short(u.Value.Num)
-				}
-			}
-			p.chart.Signs = append(p.chart.Signs, p.sign(u, p.x(float64(*f.Time)), p.y.at(u.Value.Num), text))
-		case !isNumber(u.Value):
-			text := ""
-			if len(p.Uses) <= labelled && !u.Value.IsZero() {
-				text = cut(plain(u.Value.String()), 18)
-			}
-			p.chart.Signs = append(p.chart.Signs, p.sign(u, p.x(float64(*f.Time)), p.foot-laneHigh, text))
-		}
-	}
-}
-
-// sign draws a fact with its text, above it or below it, where there is room.
-func (p *plotter) sign(u record.Use, x, y float64, text string) sign {
-	s := sign{Path: round(x, y, 3), Class: "fact", Side: "middle", Title: p.told(u)}
-	switch {
-	case isNumber(u.Value) && !isExact(u.Value):
-		s.Path = pointer(x, y, float64(u.Value.Bound))
-	case !isNumber(u.Value):
-		s.Path = fmt.Sprintf("M%s,%sv-14", place(x), place(y+7))
-		s.Class = "fact tick"
-	}
-	if p.enough[u.Fact] {
-		s.Class += " decides"
-		if s.Class == "fact decides" && isExact(u.Value) {
-			s.Path = round(x, y, 5)
-		}
-	}
-	if text == "" {
-		return s
-	}
-	wide := float64(digitWide * width(text))
-	for _, at := range []struct {
-		dx, dy float64
-		side   string
-	}{{-wide / 2, -10, "middle"}, {9, 4, "start"}, {-9 - wide, 4, "end"}, {-wide / 2, 19, "middle"}} {
-		if at.dy > 0 && y+at.dy > p.foot || x+at.dx < 0 || x+at.dx+wide > chartWide || !p.labels.take(x+at.dx, y+at.dy-10, wide, 12) {
-			continue
-		}
-		s.X, s.Y, s.Side, s.Text = place(x+at.dx), place(y+at.dy), at.side, text
-		switch at.side {
-		case "middle":
-			s.X = place(x)
-		case "end":
-			s.X = place(x - 9)
-		}
-		break
-	}
-	return s
-}
-
-// told is a fact in words, for who points at it or does not see it.
-func (p *plotter) told(u record.Use) string {
-	f := &p.Facts[u.Fact]
-	words := p.when(f)
-	if !u.Value.IsZero() {
-		words = p.stated(u.Value, p.Unit) + ", " + words
-	}
-	if p.enough[u.Fact] {
-		words += ", decides"
-	}
-	return words
-}
-
-// drawLatest draws the last fact before an empty window.
-func (p *plotter) drawLatest() {
-	if p.Latest == nil || p.Facts[p.Latest.Fact].Time == nil {
-		return
-	}
-	t := float64(*p.Facts[p.Latest.Fact].Time)
-	x, y := p.x(t), p.foot-laneHigh
-	text := "last"
-	if !p.Latest.Value.IsZero() {
-		text = cut(p.stated(p.Latest.Value, p.Unit), 24)
-	}
-	s := sign{Path: fmt.Sprintf("M%s,%sl8,8m0,-8l-8,8", place(x-4), place(y-4)), Class: "fact before", Title: "before the window: " + p.told(*p.Latest), Text: text}
-	s.X, s.Y, s.Side = place(x), place(y-10), "middle"
-	if t < p.t.from {
-		s.Text, s.Side = "← "+text+", "+p.when(&p.Facts[p.Latest.Fact]), "start"
-	}
-	if half := float64(digitWide*width(s.Text)) / 2; s.Side == "middle" && x < half {
-		s.X = place(half)
-	}
-	p.chart.Signs = append(p.chart.Signs, s)
-}
 
 // describe says in words what is drawn.
 func (p *plotter) describe() {
@@ -364,14 +245,4 @@ func (p *plotter) describe() {
 		held += ". " + strings.Join(decide, "; ")
 	}
 	p.chart.Desc = held + "."
-}
-
-// round is the path of a disc.
-func round(x, y, r float64) string {
-	return fmt.Sprintf("M%s,%sa%s,%s 0 1 0 %s,0a%s,%s 0 1 0 -%s,0Z", place(x-r), place(y), place(r), place(r), place(2*r), place(r), place(r), place(2*r))
-}
-
-// pointer is the path of a triangle that points to where a bounded value lies: down for one below.
-func pointer(x, y, towards float64) string {
-	return fmt.Sprintf("M%s,%sh10l-5,%sZ", place(x-5), place(y), place(-9*towards))
 }

@@ -114,7 +114,9 @@ func TestTextIsAsItWas(t *testing.T) {
 		})
 	}
 	golden(t, "fired-narrow.txt", func(w io.Writer) error { return Text(w, examples["fired"](t), TextOptions{Width: 64}) })
-	golden(t, "fired-colour.txt", func(w io.Writer) error { return Text(w, examples["fired"](t), TextOptions{Color: true, Zone: time.UTC}) })
+	golden(t, "fired-colour.txt", func(w io.Writer) error {
+		return Text(w, examples["fired"](t), TextOptions{Color: true, Zone: time.UTC})
+	})
 }
 
 func TestPagesAreAsTheyWere(t *testing.T) {

@@ -44,7 +44,7 @@ func (p *plotter) lanes() int {
 // drawPeriod draws a fact that lasts as a bar, which points on where it goes on beyond the chart.
 func (p *plotter) drawPeriod(u record.Use, l *lanes) {
 	f := &p.Facts[u.Fact]
-	from, to := p.x(float64(*f.Time)), p.x(float64(*f.End))
+	from, to := p.t.at(float64(*f.Time)), p.t.at(float64(*f.End))
 	lane := l.take(float64(*f.Time), float64(*f.End))
 	y := l.foot - float64(lane+1)*laneHigh
 	const high = 9

@@ -147,7 +147,7 @@ func (v *view) quorum(n *record.Node, decide []*record.Node) clause {
 		hold += fmt.Sprintf(" where %d must, and %d cannot be told", n.N, unknown)
 	}
 	if len(members) > 0 {
-		hold += ": " + listed(members, false)
+		hold += ": " + listed(v.telling(members), false)
 	}
 	return clause{text: hold, rank: grouped}
 }

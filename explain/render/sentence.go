@@ -11,12 +11,13 @@ import (
 
 // Sentence says in one sentence why the rule is as it is, for a clinician to read aloud: "Fired 14:02
 // because creatinine 1.9 mg/dL (12:40) is 1.6 times the lowest in 7 days, 1.2 (3 May)." Of many reasons it
-// names three and counts the rest; of alternatives that each would have been enough it names one.
+// names three and counts the rest; of alternatives that each would have been enough it names one. Of a false
+// answer it names what would have had to be otherwise, where the explanation says that.
 //
 // It is one line without control characters, whatever the facts say.
 func Sentence(e *record.Explanation, zone *time.Location) string {
 	v := viewOf(e, zone)
-	reasons := v.reasons()
+	reasons := v.telling(v.reasons())
 	lead, full := v.lead()
 	if len(reasons) == 0 {
 		reasons = []clause{{text: "the condition asks nothing of the patient"}}
@@ -44,31 +45,44 @@ const (
 	grouped // several in one, which comes last since it is a list itself
 )
 
-// named is how many reasons a sentence names.
+// most is how many reasons a sentence names.
 const most = 3
 
-// listed is reasons in a row, each a whole clause where full is set.
+// telling leaves out, where it is known what would have had to be otherwise, all but that.
+func (v *view) telling(reasons []clause) []clause {
+	isDecisive := func(c clause) bool { return c.rank == decisive }
+	if v.Miss == nil || !slices.ContainsFunc(reasons, isDecisive) {
+		return reasons
+	}
+	return slices.DeleteFunc(reasons, func(c clause) bool { return !isDecisive(c) && c.rank != grouped })
+}
+
+// listed is reasons in a row, the most telling first and each once; each a whole clause where full is set.
 func listed(reasons []clause, full bool) string {
 	slices.SortStableFunc(reasons, func(x, y clause) int { return int(x.rank) - int(y.rank) })
+	var once []clause
+	for _, c := range reasons {
+		if !slices.ContainsFunc(once, func(o clause) bool { return o.text == c.text }) {
+			once = append(once, c)
+		}
+	}
 	afterthought := ", "
-	if len(reasons) == 1 {
+	if len(once) == 1 {
 		afterthought = "; "
 	}
 	var words []string
-	for _, c := range reasons {
+	for _, c := range once[:min(len(once), most)] {
 		text := c.text
-		if full && c.verb != "" {
-			text = c.verb + " " + text
+		if full {
+			text = joined(c.verb, text)
 		}
 		if c.last != "" {
 			text += afterthought + c.last
 		}
-		if !slices.Contains(words, text) {
-			words = append(words, text)
-		}
+		words = append(words, text)
 	}
-	if over := len(words) - most; over > 0 {
-		words = append(words[:most], strconv.Itoa(over)+" more")
+	if over := len(once) - most; over > 0 {
+		words = append(words, strconv.Itoa(over)+" more")
 	}
 	return and(words)
 }
@@ -111,7 +125,7 @@ func (v *view) remedy() string {
 	if v.Miss == nil || v.Miss.Change == nil {
 		return ""
 	}
-	text := strings.TrimSuffix(plain(v.Miss.Change.Text), ".")
+	text := respelled(strings.TrimSuffix(plain(v.Miss.Change.Text), "."), v.Miss.Change.Input)
 	if v.Miss.Change.Kind == record.Remove {
 		return "; " + text + " it would fire"
 	}

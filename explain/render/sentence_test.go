@@ -169,6 +169,27 @@ var sentences = []struct {
 	{situation{when: "true"},
 		"True: the condition asks nothing of the patient."},
 
+	{situation{when: "ventilated.last() == ventilated.first()", facts: []string{"ventilated: true @ -3h", "ventilated: false @ -1h"}},
+		"Not true: ventilated false (13:02) is not the same as the first ventilated on record of true (11:02)."},
+	{situation{when: "(heart_rate.last('1h') > 100 ? lactate.last('6h') > 2 : lactate.last('6h') > 4)", facts: []string{"heart_rate: 118 @ -10m", "lactate: 3 @ -1h"}},
+		"True: heart rate 118/min (13:52) is above 100, and lactate 3 mmol/L (13:02) is above 2."},
+	{situation{when: "lactate.last('6h') / (potassium.last('6h') + base_excess.last('6h')) > 1", facts: []string{"lactate: 3 @ -1h", "potassium: 4 @ -1h", "base_excess: -2 @ -1h"}},
+		"True: the value worked out from lactate 3 mmol/L (13:02), potassium 4 mmol/L (13:02) and base excess -2 mmol/L (13:02) is 1.5, above 1."},
+	{situation{when: "(warfarin.count('7d') > 0 ? 2 : 0) + (not ecg.exists('7d') ? 1 : 0) > 3", facts: []string{`warfarin: "@ 2026-05-04"`}},
+		"Not true: the points add up to 3, exactly 3, not above it (2 for 1 warfarin record in 7 days and 1 for no ECG in 7 days)."},
+	{situation{when: "systolic.last('1h') - diastolic.last('1h') == 20", facts: []string{"systolic: 90 @ -10m", "diastolic: 70 @ -10m"}},
+		"True: systolic 90 mmHg (13:52) is 20 above diastolic 70 mmHg (13:52), exactly 20."},
+	{situation{when: "creatinine.last('48h') - creatinine.mean('7d') > 0.3", facts: []string{"creatinine: 1.4 @ -50h", "creatinine: 1 @ -82m"}},
+		"Not true: creatinine 1 mg/dL (12:40) has fallen by 0.2 from the mean in 7 days, 1.2, not risen by more than 0.3."},
+	{situation{when: "creatinine.last('48h') - creatinine.last('365d..8d') > 0.3", facts: []string{"creatinine: 1.4 @ 2026-01-04", "creatinine: 1.4 @ -82m"}},
+		"Not true: creatinine 1.4 mg/dL (12:40) has not changed from the last between 365 and 8 days ago, 1.4 (4 January), not risen by more than 0.3."},
+	{situation{when: "lactate.hours_since() >= 1.5", facts: []string{"lactate: 3 @ -90m"}},
+		"True: 1 hour 30 minutes since the last lactate (12:32), at least 1.5."},
+	{situation{when: "patient.deceased or patient.sex in ['male', 'other']", patient: "{born: 1955-02-01, sex: male}"},
+		"True: the patient is male, which is male or other."},
+	{situation{when: "(patient.age ?? 50) >= 40"},
+		"True: the age is not known, taken as 50, which is at least 40."},
+
 	// Transitions.
 	{situation{kind: record.Fired, cause: record.Cause{Kind: record.CauseFact, Facts: []record.Fact{{Partition: partition, Offset: 1}}},
 		when: "not dialysis.exists('90d') and potassium.last('24h') > 6", facts: []string{"potassium: 6.4 @ -82m"}},
@@ -200,14 +221,26 @@ func TestASentenceSaysWhy(t *testing.T) {
 }
 
 func TestASentenceSaysWhatWouldFireTheRule(t *testing.T) {
-	e := situation{when: "potassium.last('24h') >= 6 and not dialysis.exists('90d')", facts: []string{"potassium: 5.2 @ -82m", `dialysis: "@ 2026-04-01"`}}.explained(t)
+	e := situation{when: "potassium.last('24h') >= 6 and not dialysis.exists('90d')", facts: []string{"potassium: 6.4 @ -82m", `dialysis: "@ 2026-04-01"`}}.explained(t)
 	e.Miss = &record.Miss{Blockers: []record.Blocker{{Source: "dialysis.exists('90d')"}},
 		Change: &record.Change{Kind: record.Remove, Input: "dialysis", Text: "without the dialysis of 1 April"}}
-	require.Equal(t, "Not true: dialysis in 90 days (1 April), and potassium 5.2 mmol/L (12:40) is below 6, by 0.8; "+
-		"without the dialysis of 1 April it would fire.", Sentence(e, nil))
+	require.Equal(t, "Not true: dialysis in 90 days (1 April); without the dialysis of 1 April it would fire.", Sentence(e, nil))
 
 	require.Equal(t, "Not true: potassium 5.2 mmol/L (12:40) is below 6, by 0.8; a potassium of 6 mmol/L or more now would fire it.",
 		Sentence(recordtest.False(), nil))
+}
+
+func TestWhereItIsKnownWhatKeptARuleFromFiringOnlyThatIsSaid(t *testing.T) {
+	e := situation{when: "resp_rate.last('4h') <= 8 or resp_rate.last('4h') >= 25", facts: []string{"resp_rate: 9 @ -1h"}}.explained(t)
+	require.Equal(t, "Not true: resp rate 9/min (13:02) is above 8, by 1, and resp rate 9/min (13:02) is below 25, by 16.", Sentence(e, nil))
+	e.Miss = &record.Miss{Blockers: []record.Blocker{{Source: "resp_rate.last('4h') <= 8"}}}
+	require.Equal(t, "Not true: resp rate 9/min (13:02) is above 8, by 1.", Sentence(e, nil))
+}
+
+func TestWhatIsMissingIsSaidInTheExplanationsOwnWords(t *testing.T) {
+	e := situation{when: "inr.last('48h') > 5"}.explained(t)
+	e.Missing = []record.Missing{{Term: 0, Reason: "no inr yet; the first is dated later"}}
+	require.Equal(t, "Not known: no INR yet; the first is dated later.", Sentence(e, nil))
 }
 
 func TestASentenceCountsTheConditionsOfWhichSomeMustHold(t *testing.T) {

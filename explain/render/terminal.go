@@ -63,14 +63,15 @@ func (p *page) room(taken int) int {
 	return max(p.width-taken, 1)
 }
 
-// line writes one line, cut where it is too long, without blanks at its end.
+// line writes one line, cut where it is too long, without blanks at its end. Nothing but what can be seen
+// gets past it.
 func (p *page) line(stretches ...stretch) {
 	room := p.room(0)
 	for i, s := range stretches {
 		if i == len(stretches)-1 {
 			s.text = strings.TrimRight(s.text, " ")
 		}
-		s.text = cut(s.text, room)
+		s.text = cut(plain(s.text), room)
 		room -= width(s.text)
 		p.write(s)
 		if room <= 0 {

@@ -93,7 +93,7 @@ func (v *view) drawFacts(p *page, x evidence) {
 	p.line(stretch{faint, inRow(columnNames, widths, narrow)})
 	for i, c := range table {
 		if i == len(rows) {
-			p.line(stretch{faint, "  "+lastBefore})
+			p.line(stretch{faint, "  " + lastBefore})
 		} else if n := rows[i].skipped; n > 0 {
 			p.line(stretch{faint, "    … " + strconv.Itoa(n) + " more"})
 		}

@@ -22,7 +22,11 @@ func unit(code string) string {
 		return written
 	}
 	var b strings.Builder
-	for rest, operator := code, ""; rest != ""; {
+	rest, operator := code, ""
+	if strings.HasPrefix(rest, "/") {
+		operator, rest = rest[:1], rest[1:]
+	}
+	for rest != "" {
 		end := partEnd(rest)
 		part := rest[:end]
 		if note, ok := strings.CutPrefix(part, "{"); ok {
@@ -46,7 +50,7 @@ func unit(code string) string {
 			operator = "·"
 		}
 	}
-	return plain(b.String())
+	return plain(b.String() + operator)
 }
 
 // partEnd is where the first part of a UCUM code ends: before an operator, or a note in braces.

@@ -32,6 +32,17 @@ func named(input string) string {
 	return plain(strings.Join(words, " "))
 }
 
+// respelled is a text in which the input's name stands as people write it.
+func respelled(text, input string) string {
+	words := strings.ReplaceAll(input, "_", " ")
+	isWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	i := strings.Index(text, words)
+	if words == "" || i < 0 || strings.IndexFunc(text[i+len(words):]+" ", isWord) == 0 || i > 0 && isWord(rune(text[i-1])) {
+		return text
+	}
+	return text[:i] + named(input) + text[i+len(words):]
+}
+
 // plain is a text on one line in which nothing but what can be seen is left: no line breaks, no control
 // sequences of a terminal, no marks that turn the direction of writing.
 func plain(s string) string {

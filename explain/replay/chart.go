@@ -41,6 +41,7 @@ func (m *Machine) open(id string) (*chart, error) {
 		return c, nil
 	}
 	c.patient = *kept
+	c.ledger.Grow(int(kept.Records))
 	err = m.part.History(id, math.MaxInt64, func(offset int64, _ clinical.Instant, value []byte) error {
 		rec, err := clinical.UnmarshalRecord(value)
 		if err != nil {

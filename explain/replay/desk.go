@@ -36,7 +36,7 @@ type Desk struct {
 }
 
 // ahead is how far into the future an answer looks for what time alone will change.
-const ahead = clinical.Instant(10 * 366 * 24 * 3600 * 1000)
+const ahead = clinical.Instant(200 * 366 * 24 * 3600 * 1000)
 
 // NewDesk opens the desk. The error is of registering its metrics.
 func NewDesk(o DeskOptions) (*Desk, error) {
@@ -105,7 +105,15 @@ func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {
 		return nil, err
 	}
 	s := &sight{at: q.At}
+	patient, _, err := part.Patient(q.Patient)
+	if err != nil {
+		return nil, fmt.Errorf("reading a patient: %w", err)
+	}
+	if patient == nil {
+		return nil, ErrUnknownPatient
+	}
 	var ledger explain.Ledger
+	ledger.Grow(int(patient.Records))
 	known := 0
 	err = part.History(q.Patient, last, func(offset int64, at clinical.Instant, value []byte) error {
 		if at > clock {

@@ -260,3 +260,57 @@ func TestTheAuditFindsAnEngineThatIsOffByOne(t *testing.T) {
 	require.Contains(t, out, "p1")
 	s.stop()
 }
+
+var brokers = regexp.MustCompile(`brokers=(\S+)`)
+
+// The explain role may be started long after the engine, in another process, and go on where it stopped.
+func TestExplainingMayBeginLateAndElsewhere(t *testing.T) {
+	engine := serve(t, t.TempDir(), "--rules", packs, "--clock", "log", "--roles", "intake,rules")
+	addr := brokers.FindStringSubmatch(engine.logs.String())
+	require.NotNil(t, addr, "the log says where the broker listens")
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	creatinine := func(hour int, value float64) {
+		t.Helper()
+		var body bytes.Buffer
+		for p := range 40 {
+			fmt.Fprintf(&body, `{"patient":"p%d","code":"loinc|2160-0","time":%q,"value":%g,"unit":"mg/dL"}`+"\n", p,
+				noon.Add(time.Duration(hour)*time.Hour).Format(time.RFC3339), value)
+		}
+		status, _, answer := engine.send(http.MethodPost, "/v1/observations", "application/x-ndjson", body.Bytes())
+		require.Equal(t, http.StatusOK, status, string(answer))
+	}
+	creatinine(0, 1)
+	creatinine(20, 1.9)
+	status, _, _ := engine.send(http.MethodGet, "/v1/patients/p1/explain/aki-kdigo-1", "", nil)
+	require.Equal(t, http.StatusServiceUnavailable, status, "this process does not explain")
+
+	data := t.TempDir()
+	elsewhere := []string{"--roles", "explain", "--brokers", addr[1], "--clock", "log"}
+	auditor := serve(t, data, elsewhere...)
+	a := auditor.settled(time.Minute)
+	require.Equal(t, int64(engine.metric("vigil_transitions_total", "")), a.Matched)
+	out, code := vigil(t, "explain", "--server", auditor.url, "p1", a.rule(auditor))
+	require.Zero(t, code, out)
+	require.Contains(t, out, "creatinine")
+	auditor.stop()
+
+	creatinine(300, 1) // time has cleared everything
+	auditor = serve(t, data, elsewhere...)
+	b := auditor.settled(time.Minute)
+	require.Greater(t, b.Matched, a.Matched)
+	require.Zero(t, b.Divergences)
+	require.Less(t, auditor.metric("vigil_explain_records_total", ""), 70.0, "what was explained is not explained again")
+	out, code = vigil(t, "explain", "status", "--server", auditor.url)
+	require.Zero(t, code, out)
+	auditor.stop()
+	engine.stop()
+}
+
+// rule is one that was explained of p1.
+func (a audit) rule(s *server) string {
+	s.t.Helper()
+	_, _, body := s.send(http.MethodGet, "/v1/patients/p1/explanations", "", nil)
+	var e struct{ Rule struct{ ID string } }
+	require.NoError(s.t, json.NewDecoder(bytes.NewReader(body)).Decode(&e), string(body))
+	return e.Rule.ID
+}
