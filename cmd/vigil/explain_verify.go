@@ -98,10 +98,11 @@ func (a *app) printVerification(v *verification) error {
 func (v *verification) print(w io.Writer) {
 	for i := range v.Breaks {
 		b := &v.Breaks[i]
-		for _, where := range []string{b.Place, b.ID} {
-			if where != "" {
-				fmt.Fprintf(w, "%s: ", where)
-			}
+		if b.Place != "" {
+			fmt.Fprintf(w, "%s: ", b.Place)
+		}
+		if b.Patient != "" {
+			fmt.Fprintf(w, "patient %s: ", b.Patient)
 		}
 		fmt.Fprintln(w, b.Error())
 	}
@@ -183,7 +184,7 @@ func (w *walks) take(i item) {
 	}
 	chain := w.of[e.Patient]
 	if chain == nil {
-		chain = &walk{}
+		chain = &walk{Verifier: record.Verifier{Patient: e.Patient}}
 		w.of[e.Patient] = chain
 	}
 	if err != nil {

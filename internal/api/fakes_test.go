@@ -117,15 +117,16 @@ type service struct {
 	owners   fakeOwners
 	worklist *fakeWorklist
 	rules    *fakeRules
+	why      *fakeExplanations
 	logged   *bytes.Buffer
 	registry *prometheus.Registry
 }
 
 func newService(t *testing.T, change func(*Options)) *service {
 	s := &service{t: t, log: &fakeLog{next: map[int32]int64{}}, reader: &fakeReader{}, owners: fakeOwners{},
-		worklist: &fakeWorklist{}, rules: &fakeRules{}, logged: &bytes.Buffer{}, registry: prometheus.NewRegistry()}
+		worklist: &fakeWorklist{}, rules: &fakeRules{}, why: newFakeExplanations(), logged: &bytes.Buffer{}, registry: prometheus.NewRegistry()}
 	o := Options{
-		Log: s.log, Reader: s.reader, Owners: s.owners, Worklist: s.worklist, Rules: s.rules, Partition: partition,
+		Log: s.log, Reader: s.reader, Owners: s.owners, Worklist: s.worklist, Rules: s.rules, Explanations: s.why, Partition: partition,
 		Decoder: fhir.New(fhir.Options{MaxDepth: 16, MaxBytes: 4096, MaxPatientID: 64,
 			KnownUnit: func(unit string) bool { return unit != "furlongs" }}),
 		Version: Version{Version: "test", Go: "go"}, Gatherer: s.registry, Registerer: s.registry,

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/vigil-cds/vigil/explain/record"
 	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
@@ -179,6 +180,7 @@ func TestOperationRoutes(t *testing.T) {
 	s := newService(t, func(o *Options) { o.Ready = func() error { return ready } })
 	require.Contains(t, problemOf(t, s.do("GET", "/readyz", ""), 503, "not-ready"), "partition 3 is catching up")
 	ready = nil
+	require.JSONEq(t, `{"status":"ready"}`, s.do("GET", "/readyz", "").Body.String())
 	for path, part := range map[string]string{
 		"/readyz": "ready", "/livez": "live", "/version": `"version":"test"`, "/metrics": "vigil_http_requests_total",
 		"/openapi.json": `"openapi": "3.1.0"`, "/": "<!doctype html>",
@@ -187,6 +189,50 @@ func TestOperationRoutes(t *testing.T) {
 		require.Equal(t, 200, w.Code, path)
 		require.Contains(t, w.Body.String(), part)
 	}
+}
+
+func TestAServiceWhoseAuditFoundDivergencesIsDegradedAndGoesOn(t *testing.T) {
+	why := ""
+	s := newService(t, func(o *Options) { o.Degraded = func() string { return why } })
+	s.why.status.Divergences = 3
+	require.JSONEq(t, `{"status":"ready"}`, s.do("GET", "/readyz", "").Body.String())
+	why = "alerts and explanations differ 3 times"
+	w := s.do("GET", "/readyz", "")
+	require.Equal(t, http.StatusOK, w.Code)
+	require.JSONEq(t, `{"status":"degraded","detail":"alerts and explanations differ 3 times","divergences":3}`, w.Body.String())
+}
+
+func TestEveryParameterIsInTheOpenAPIFileAndTheOtherWayRound(t *testing.T) {
+	var file struct {
+		Paths map[string]struct {
+			Get *struct {
+				Parameters []struct{ Name, In string }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(openAPI, &file))
+	s := newService(t, nil)
+	checked := 0
+	for path, methods := range file.Paths {
+		if methods.Get == nil {
+			continue
+		}
+		var described []string
+		for _, p := range methods.Get.Parameters {
+			if p.In == "query" {
+				described = append(described, p.Name)
+			}
+		}
+		w := s.do("GET", strings.NewReplacer("{id}", "p1", "{rule}", "r").Replace(path)+"?no-such-parameter=1", "")
+		if w.Code != http.StatusBadRequest {
+			require.Empty(t, described, path)
+			continue
+		}
+		known, _ := strings.CutPrefix(object(t, w)["mend"].(string), "use ")
+		require.ElementsMatch(t, strings.Split(known, ", "), described, path)
+		checked++
+	}
+	require.GreaterOrEqual(t, checked, 5)
 }
 
 func TestEveryRouteIsInTheOpenAPIFileAndTheOtherWayRound(t *testing.T) {
@@ -217,12 +263,19 @@ func TestEveryReferenceInTheOpenAPIFileLeadsSomewhere(t *testing.T) {
 	var file map[string]any
 	require.NoError(t, json.Unmarshal(openAPI, &file))
 	schemas := file["components"].(map[string]any)["schemas"].(map[string]any)
+	var explanation struct {
+		Defs map[string]any `json:"$defs"`
+	}
+	require.NoError(t, json.Unmarshal(record.SchemaJSON, &explanation))
 	used := map[string]bool{}
 	var walk func(any)
 	walk = func(v any) {
 		switch v := v.(type) {
 		case map[string]any:
-			if ref, ok := v["$ref"].(string); ok {
+			ref, ok := v["$ref"].(string)
+			if name, elsewhere := strings.CutPrefix(ref, "/explanation.schema.json#/$defs/"); elsewhere {
+				require.Contains(t, explanation.Defs, name)
+			} else if ok {
 				name := strings.TrimPrefix(ref, "#/components/schemas/")
 				require.Contains(t, schemas, name)
 				used[name] = true
@@ -249,6 +302,10 @@ func TestNothingThatIsLoggedOrCountedSaysWhoOrWhat(t *testing.T) {
 	s.do("SECRET", "/fhir", "")
 	s.reader.err = errors.New("disk")
 	s.do("GET", "/v1/patients/p-secret/alerts", "")
+	s.why.err = errors.New("disk")
+	s.do("GET", "/v1/patients/p-secret/explain/r-secret?compare=2026-03-01T10:00:00Z", "")
+	s.do("GET", "/v1/patients/p-secret/explanations", "")
+	s.do("GET", "/v1/explanations/verify?patient=p-secret", "")
 	metrics := s.do("GET", "/metrics", "").Body.String()
 	for _, text := range []string{s.logged.String(), metrics} {
 		require.NotContains(t, strings.ToLower(text), "secret")

@@ -72,7 +72,7 @@ func TestTheWorkedExampleOfTheREADMEPrintsWhatItShows(t *testing.T) {
 			out = string(body)
 		default:
 			args := words[1:]
-			if name == "ingest" || name == "alerts" {
+			if name == "ingest" || name == "alerts" || name == "explain" {
 				args = append(args, "--server", s.url)
 			}
 			var code int
@@ -84,7 +84,7 @@ func TestTheWorkedExampleOfTheREADMEPrintsWhatItShows(t *testing.T) {
 		}
 		require.Equal(t, rate.ReplaceAllString(c.output, "in a moment"), rate.ReplaceAllString(out, "in a moment"), c.command)
 	}
-	for _, name := range []string{"rules", "eval", "replay", "serve", "ingest", "alerts"} {
+	for _, name := range []string{"rules", "eval", "replay", "serve", "ingest", "alerts", "explain"} {
 		require.True(t, ran[name], "the example does not show vigil %s", name)
 	}
 	s.stop()

@@ -72,7 +72,7 @@ func TestTheSamplePacksSpeakOfTheWard(t *testing.T) {
 		if ledgers[e.Patient] == nil {
 			ledgers[e.Patient] = &explain.Ledger{}
 		}
-		ledgers[e.Patient].Assert(m.Assertion, offset, 0)
+		ledgers[e.Patient].Apply(&clinical.Record{Assertions: []clinical.Assertion{m.Assertion}}, offset)
 		offset++
 	}
 	look(ward.DefaultStart.Add(24 * time.Hour))
