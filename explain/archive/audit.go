@@ -37,6 +37,12 @@ func (p *Partition) Expected(f func(Mark) error) error { return p.marks(familyEx
 // the call only.
 func (p *Partition) Alerted(f func(Mark) error) error { return p.marks(familyAlerted, f) }
 
+// Awaited says whether the alert of an explained transition has not been seen.
+func (p *Partition) Awaited(id string) (bool, error) {
+	var room [128]byte
+	return p.view(familyExpected, appendMarkKey(room[:0], p.number, familyExpected, id), func([]byte) bool { return true })
+}
+
 func (p *Partition) marks(family byte, f func(Mark) error) error {
 	lower, upper := familyRange(p.number, family)
 	return p.scan(family, lower, upper, func(key, value []byte) (bool, error) {

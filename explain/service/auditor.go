@@ -1,7 +1,6 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,8 +23,8 @@ const (
 	auditEvery = time.Second
 	// auditSlowly is the same while a partition is far from the log's end.
 	auditSlowly = 10 * time.Second
-	// alertsAhead bounds how many alerts wait for explanations that are yet to come.
-	alertsAhead = 50_000
+	// alertsTogether is how many alerts are matched in one batch.
+	alertsTogether = 10_000
 	// idleAfter is how long a read of the alerts waits for the next one before it is taken for the last.
 	idleAfter = 2 * time.Second
 	// sweepGrace is how many times longer a transition may wait that a change of the rules caused: the
@@ -50,7 +49,7 @@ type alert struct {
 
 // audit matches what the engine said with what was explained, until ctx ends.
 func (s *Service) audit(ctx context.Context) {
-	a := &auditor{Service: s, passed: make(map[string]time.Time), again: make(map[string]bool), oldest: make(map[int32]clinical.Instant)}
+	a := &auditor{Service: s, passed: make(map[string]time.Time), oldest: make(map[int32]clinical.Instant)}
 	every := time.NewTicker(auditEvery)
 	defer every.Stop()
 	last := make(map[int32]time.Time)
@@ -76,102 +75,200 @@ func (s *Service) audit(ctx context.Context) {
 type auditor struct {
 	*Service
 	passed map[string]time.Time       // explained transitions that the engine is past without an alert: since when
-	again  map[string]bool            // alerts without a mark of the other side whose explanation is there
 	oldest map[int32]clinical.Instant // by partition: the first alert that retention has left, where it has removed any
 }
 
-// partition matches one partition as far as both sides are.
+// partition matches one partition as far as the machine is: first the alerts that have come, each with its
+// explanation, then what was explained and has no alert.
 func (a *auditor) partition(ctx context.Context, p *partition) error {
-	// In this order: what the engine is past before its alerts are read, and they before the marks, so that
-	// nothing that is missing was merely not yet looked at.
-	engine, err := a.engineAt(p.number)
-	if err != nil {
-		return err
-	}
-	if err := a.readAlerts(ctx, p); err != nil {
-		return err
-	}
-	state := p.archive.State()
-	alerts := make(map[string]archive.Mark)
-	err = p.archive.Alerted(func(m archive.Mark) error {
-		m.Data = bytes.Clone(m.Data)
-		alerts[m.ID] = m
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	b := p.archive.Begin()
-	defer b.Discard()
-	var matched, expired, pending int64
-	var found []divergence
-	seen := make(map[string]bool)
-	err = p.archive.Expected(func(m archive.Mark) error {
-		mark, both := alerts[m.ID]
-		switch {
-		case both:
-			delete(alerts, m.ID)
-			delete(a.passed, m.ID)
-			delete(a.again, m.ID)
-			fields, err := a.compare(p, m, mark)
-			if err != nil {
-				return err
-			}
-			if len(fields) == 0 {
-				matched++
-			} else {
-				found = append(found, divergence{Kind: differs, ID: m.ID, Patient: m.Patient, At: m.At.Time(), Fields: fields, Alert: mark.Data})
-			}
-		case a.oldest[p.number] != 0 && m.At < a.oldest[p.number]:
-			expired++
-		case engine > m.Facts:
-			since, known := a.passed[m.ID]
-			if !known {
-				since = time.Now()
-				a.passed[m.ID] = since
-			}
-			seen[m.ID] = true
-			if time.Since(since) < a.grace(m.ID) {
-				pending++
-				return nil
-			}
-			delete(a.passed, m.ID)
-			found = append(found, divergence{Kind: explanationOnly, ID: m.ID, Patient: m.Patient, At: m.At.Time()})
-		default:
-			pending++
-			return nil
-		}
-		b.Settle(m.ID)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for id, mark := range alerts {
-		only, settled, err := a.alertOnly(p, state, mark)
-		if err != nil {
+	// In this order: how far the engine is before its alerts are read, and they before what has no alert, so
+	// that nothing that is missing was merely not yet looked at.
+	var engine int64
+	if a.metrics.pendingOf(p.number) > 0 {
+		var err error
+		if engine, err = a.engineAt(p.number); err != nil {
 			return err
 		}
+	}
+	all, err := a.alerts(ctx, p)
+	if err != nil {
+		return err
+	}
+	if !all {
+		engine = 0
+	}
+	return a.unanswered(p, engine)
+}
+
+// alerts matches those that have come since, up to the first that the machine is not yet past; all says
+// whether there were no others.
+func (a *auditor) alerts(ctx context.Context, p *partition) (all bool, err error) {
+	topic := a.topics.Alerts.Name
+	state := p.archive.State()
+	next := state.Alerts
+	oldest, err := a.client.GetOffset(topic, p.number, sarama.OffsetOldest)
+	if err != nil {
+		return false, fmt.Errorf("finding the start of the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	end, err := a.client.GetOffset(topic, p.number, sarama.OffsetNewest)
+	if err != nil {
+		return false, fmt.Errorf("finding the end of the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	if next = max(next, oldest); next >= end {
+		return true, nil
+	}
+	consumer, err := sarama.NewConsumerFromClient(a.client)
+	if err != nil {
+		return false, fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	defer func() { _ = consumer.Close() }() // what it read is read
+	records, err := consumer.ConsumePartition(topic, p.number, next)
+	if err != nil {
+		return false, fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	defer records.AsyncClose()
+	m := matching{auditor: a, p: p, batch: p.archive.Begin(), settled: make(map[string]bool)}
+	defer m.batch.Discard()
+	for n := 0; next < end && n < alertsTogether; n++ {
+		wait := time.NewTimer(idleAfter)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return false, context.Cause(ctx)
+		case r, ok := <-records.Messages():
+			wait.Stop()
+			if !ok {
+				return false, errors.New("reading the alerts: the reader was closed")
+			}
+			past, err := m.alert(state, r, oldest > 0)
+			if err != nil {
+				return false, err
+			}
+			if !past {
+				return false, m.commit(next)
+			}
+			next = r.Offset + 1
+		case <-wait.C:
+			end = next // nothing more is there: markers of transactions leave gaps
+		}
+	}
+	return next >= end, m.commit(next)
+}
+
+// matching is some alerts being matched.
+type matching struct {
+	*auditor
+	p       *partition
+	batch   *archive.Batch
+	settled map[string]bool // in this batch
+	matched int64
+	found   []divergence
+}
+
+// alert matches one; false when the machine is not yet past it.
+func (m *matching) alert(state archive.State, r *sarama.ConsumerMessage, removed bool) (past bool, err error) {
+	var t alert
+	if json.Unmarshal(r.Value, &t) != nil || t.ID == "" {
+		m.log.Warn("a record of the alerts topic is no alert", "partition", m.p.number, "offset", r.Offset)
+		return true, nil
+	}
+	at := clinical.At(t.At)
+	if first, known := m.oldest[m.p.number]; removed && (!known || at < first) {
+		m.oldest[m.p.number] = at
+	}
+	if !t.passed(state) {
+		return false, nil
+	}
+	entry, explained, err := m.p.archive.Explanation(t.Patient, t.ID)
+	if err != nil {
+		return false, err
+	}
+	if !explained {
+		m.found = append(m.found, divergence{Kind: alertOnly, ID: t.ID, Patient: t.Patient, At: t.At, Alert: r.Value})
+		return true, nil
+	}
+	awaited, err := m.p.archive.Awaited(t.ID)
+	if err != nil {
+		return false, err
+	}
+	if !awaited || m.settled[t.ID] { // it came before
+		return true, nil
+	}
+	e, err := record.Unmarshal(entry.Data)
+	if err != nil {
+		return false, err
+	}
+	if fields := t.differs(e); len(fields) > 0 {
+		m.found = append(m.found, divergence{Kind: differs, ID: t.ID, Patient: t.Patient, At: t.At, Fields: fields, Alert: r.Value})
+	} else {
+		m.matched++
+	}
+	m.batch.Settle(t.ID)
+	m.settled[t.ID] = true
+	delete(m.passed, t.ID)
+	return true, nil
+}
+
+// passed says whether the machine has found what it finds of the alert's instant.
+func (t *alert) passed(state archive.State) bool {
+	switch t.Cause.Kind {
+	case processor.CauseTime:
+		return state.Followed >= clinical.At(t.At) && state.Clock > clinical.At(t.At)
+	case processor.CauseActivation:
+		return state.Facts >= t.Cause.Offset && !state.Sweeping
+	}
+	return state.Facts >= t.Cause.Offset
+}
+
+func (m *matching) commit(next int64) error {
+	for i := range m.found {
+		if err := m.keep(m.p, m.batch, &m.found[i]); err != nil {
+			return err
+		}
+	}
+	m.batch.SetAlerts(next, m.matched)
+	if err := m.batch.Commit(); err != nil {
+		return err
+	}
+	m.metrics.matched.Add(float64(m.matched))
+	for i := range m.found {
+		m.tell(m.p, &m.found[i])
+	}
+	return nil
+}
+
+// unanswered judges what was explained and has no alert, the engine having committed the log up to an
+// offset.
+func (a *auditor) unanswered(p *partition, engine int64) error {
+	var expired, pending int64
+	var found []divergence
+	b := p.archive.Begin()
+	defer b.Discard()
+	first, removed := a.oldest[p.number]
+	err := p.archive.Expected(func(m archive.Mark) error {
 		switch {
-		case settled:
-			b.Settle(id)
-		case only:
-			found = append(found, divergence{Kind: alertOnly, ID: id, Patient: mark.Patient, At: mark.At.Time(), Alert: mark.Data})
-			b.Settle(id)
+		case removed && m.At < first:
+			expired++
+			b.Settle(m.ID)
+		case engine > m.Facts && a.overdue(m.ID):
+			found = append(found, divergence{Kind: explanationOnly, ID: m.ID, Patient: m.Patient, At: m.At.Time()})
+			b.Settle(m.ID)
 		default:
 			pending++
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for i := range found {
 		if err := a.keep(p, b, &found[i]); err != nil {
 			return err
 		}
 	}
-	b.SetAlerts(state.Alerts, matched)
 	if err := b.Commit(); err != nil {
 		return err
 	}
-	a.metrics.matched.Add(float64(matched))
 	a.metrics.expired.Add(float64(expired))
 	a.metrics.expiredCount.Add(expired)
 	a.metrics.setPending(p.number, pending)
@@ -181,38 +278,27 @@ func (a *auditor) partition(ctx context.Context, p *partition) error {
 	return nil
 }
 
+// overdue says whether an explained transition that the engine is past has waited for its alert long
+// enough.
+func (a *auditor) overdue(id string) bool {
+	since, known := a.passed[id]
+	if !known {
+		a.passed[id] = time.Now()
+		return false
+	}
+	if time.Since(since) < a.grace(id) {
+		return false
+	}
+	delete(a.passed, id)
+	return true
+}
+
 // grace is how long a transition may wait for its alert. The mark of an id begins with what caused it.
 func (a *auditor) grace(id string) time.Duration {
 	if i := strings.LastIndexByte(id, '/'); strings.HasPrefix(id[i+1:], "a") {
 		return sweepGrace * a.config.Grace
 	}
 	return a.config.Grace
-}
-
-// alertOnly says whether an alert has no explanation though the machine is past it, or is settled since it
-// is one that has come again: its transition has been matched before. An explanation that was made after
-// the marks were looked at is no such case; the next look will find its mark.
-func (a *auditor) alertOnly(p *partition, state archive.State, mark archive.Mark) (only, settled bool, err error) {
-	_, explained, err := p.archive.Explanation(mark.Patient, mark.ID)
-	if err != nil {
-		return false, false, err
-	}
-	if explained {
-		settled = a.again[mark.ID]
-		a.again[mark.ID] = true
-		if settled {
-			delete(a.again, mark.ID)
-		}
-		return false, settled, nil
-	}
-	var t alert
-	if err := json.Unmarshal(mark.Data, &t); err != nil {
-		return true, false, nil
-	}
-	if t.Cause.Kind == processor.CauseTime {
-		return state.Followed >= mark.At && state.Clock > mark.At, false, nil
-	}
-	return state.Facts >= t.Cause.Offset && !(t.Cause.Kind == processor.CauseActivation && state.Sweeping), false, nil
 }
 
 // engineAt is one past the offset up to which the engine has committed the facts log; 0 when it is not
@@ -236,88 +322,7 @@ func (a *auditor) engineAt(partition int32) (int64, error) {
 	return max(0, block.Offset), nil
 }
 
-// readAlerts marks the alerts that have come since, unless too many wait already.
-func (a *auditor) readAlerts(ctx context.Context, p *partition) error {
-	topic := a.topics.Alerts.Name
-	next := p.archive.State().Alerts
-	oldest, err := a.client.GetOffset(topic, p.number, sarama.OffsetOldest)
-	if err != nil {
-		return fmt.Errorf("finding the start of the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	end, err := a.client.GetOffset(topic, p.number, sarama.OffsetNewest)
-	if err != nil {
-		return fmt.Errorf("finding the end of the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	next = max(next, oldest)
-	if next >= end || a.metrics.pendingOf(p.number) > alertsAhead && p.behind() > 0 {
-		return nil
-	}
-	consumer, err := sarama.NewConsumerFromClient(a.client)
-	if err != nil {
-		return fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	defer func() { _ = consumer.Close() }() // what it read is read
-	records, err := consumer.ConsumePartition(topic, p.number, next)
-	if err != nil {
-		return fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	defer records.AsyncClose()
-	b := p.archive.Begin()
-	defer b.Discard()
-	for n := 0; next < end && n < alertsAhead; n++ {
-		wait := time.NewTimer(idleAfter)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return context.Cause(ctx)
-		case m, ok := <-records.Messages():
-			wait.Stop()
-			if !ok {
-				return errors.New("reading the alerts: the reader was closed")
-			}
-			next = m.Offset + 1
-			a.mark(p, b, m, oldest)
-		case <-wait.C:
-			end = next // nothing more is there: markers of transactions leave gaps
-		}
-	}
-	b.SetAlerts(next, 0)
-	return b.Commit()
-}
-
-func (a *auditor) mark(p *partition, b *archive.Batch, m *sarama.ConsumerMessage, oldest int64) {
-	var t alert
-	if json.Unmarshal(m.Value, &t) != nil || t.ID == "" {
-		a.log.Warn("a record of the alerts topic is no alert", "partition", p.number, "offset", m.Offset)
-		return
-	}
-	at := clinical.At(t.At)
-	if oldest > 0 && (a.oldest[p.number] == 0 || at < a.oldest[p.number]) {
-		a.oldest[p.number] = at
-	}
-	b.Alert(archive.Mark{ID: t.ID, Patient: t.Patient, Facts: t.Cause.Offset, At: at, Data: m.Value})
-}
-
-// compare names what an alert and the explanation of the same id say differently.
-func (a *auditor) compare(p *partition, expected, mark archive.Mark) ([]string, error) {
-	entry, ok, err := p.archive.Explanation(expected.Patient, expected.ID)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return []string{"explanation"}, nil
-	}
-	e, err := record.Unmarshal(entry.Data)
-	if err != nil {
-		return nil, err
-	}
-	var t alert
-	if err := json.Unmarshal(mark.Data, &t); err != nil {
-		return []string{"alert"}, nil
-	}
-	return t.differs(e), nil
-}
-
+// differs names what an alert and its explanation say differently.
 func (t *alert) differs(e *record.Explanation) (fields []string) {
 	note := func(name string, same bool) {
 		if !same {

@@ -27,7 +27,7 @@ const (
 func (s *Service) follow(ctx context.Context) {
 	for delay := s.config.Log.RestartDelay; ctx.Err() == nil; delay = min(2*delay, time.Minute) {
 		began := time.Now()
-		err := s.session(ctx)
+		err := s.member(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -45,7 +45,8 @@ func (s *Service) follow(ctx context.Context) {
 	}
 }
 
-func (s *Service) session(ctx context.Context) error {
+// member is in the group until ctx ends or something fails.
+func (s *Service) member(ctx context.Context) error {
 	config, err := s.config.Log.ClientConfig("explain")
 	if err != nil {
 		return err
@@ -56,16 +57,19 @@ func (s *Service) session(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining the group: %w: %w", processor.ErrLogUnavailable, err)
 	}
-	h := &handler{service: s, failed: make(chan error, 1)}
-	err = group.Consume(ctx, []string{s.topics.Facts.Name}, h)
-	s.mu.Lock()
-	clear(s.owned)
-	s.joined = false
-	s.mu.Unlock()
-	select {
-	case failed := <-h.failed:
-		err = errors.Join(err, failed)
-	default:
+	// One membership lasts for many sessions: who left at the end of each would make the others begin anew.
+	for err == nil && ctx.Err() == nil {
+		h := &handler{service: s, failed: make(chan error, 1)}
+		err = group.Consume(ctx, []string{s.topics.Facts.Name}, h)
+		s.mu.Lock()
+		clear(s.owned)
+		s.joined = false
+		s.mu.Unlock()
+		select {
+		case failed := <-h.failed:
+			err = errors.Join(err, failed)
+		default:
+		}
 	}
 	return errors.Join(err, group.Close())
 }

@@ -62,7 +62,8 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { require.NoError(t, s.writer.Close()) })
 	s.archive, err = archive.Open("archive", archive.Options{FS: vfs.NewMem()})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.archive.Close()) })
+	opened := s.archive
+	t.Cleanup(func() { require.NoError(t, opened.Close()) })
 	return s
 }
 
