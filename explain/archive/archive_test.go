@@ -143,7 +143,6 @@ func writeOfEverything(b *Batch) {
 	b.Put(&Patient{ID: patient, Facts: 7, Clock: 70, Due: 100, Sequence: 1, Records: 1})
 	b.RuleSet("beef", []byte("set"))
 	b.SetState(State{Facts: 7, Events: 7, Clock: 70, Followed: 70, Explained: 1})
-	b.Alert(Mark{ID: "id-2", Patient: patient, Facts: 7, At: 70, Data: []byte("alert")})
 	b.Diverge("rule", []byte("difference"))
 	b.SetAlerts(3, 1)
 }
@@ -190,7 +189,6 @@ func TestAfterCloseEverythingSaysSo(t *testing.T) {
 		"Explanation": func() error { _, _, err := p.Explanation("a", "id"); return err },
 		"Outgoing":    func() error { return p.Outgoing(1, nil) },
 		"Expected":    func() error { return p.Expected(nil) },
-		"Alerted":     func() error { return p.Alerted(nil) },
 		"Divergences": func() error { return p.Divergences(nil) },
 		"Commit": func() error {
 			b := p.Begin()

@@ -12,7 +12,7 @@ import (
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
-func TestMarksWaitOnBothSidesUntilTheyAreSettled(t *testing.T) {
+func TestWhatIsExplainedWaitsForItsAlertUntilItIsSettled(t *testing.T) {
 	fs := vfs.NewMem()
 	a := open(t, Options{FS: fs})
 	p := openPartition(t, a, 0)
@@ -22,15 +22,15 @@ func TestMarksWaitOnBothSidesUntilTheyAreSettled(t *testing.T) {
 		b.SetState(State{Facts: 17}) // after what was explained: the marks name it all the same
 	})
 	commit(t, p, func(b *Batch) {
-		b.Alert(Mark{ID: "c", Patient: "c", Facts: 3, At: 7, Data: []byte("alert")})
-		b.Alert(Mark{ID: "a", Patient: "a", Facts: -1, At: clinical.Never, Data: []byte("first")})
-		b.Alert(Mark{ID: "a", Patient: "a", Facts: 4, At: 6, Data: []byte("again")})
 		b.SetAlerts(2, 0)
 	})
 	expected := []Mark{{ID: "a", Patient: "a", Facts: 17, At: 6}, {ID: "b", Patient: "p/b", Facts: 17, At: 5}}
-	alerted := []Mark{{ID: "a", Patient: "a", Facts: 4, At: 6, Data: []byte("again")}, {ID: "c", Patient: "c", Facts: 3, At: 7, Data: []byte("alert")}}
 	require.Equal(t, expected, marks(t, p.Expected))
-	require.Equal(t, alerted, marks(t, p.Alerted))
+	for id, want := range map[string]bool{"a": true, "b": true, "nobody's": false} {
+		got, err := p.Awaited(id)
+		require.NoError(t, err)
+		require.Equal(t, want, got, id)
+	}
 
 	commit(t, p, func(b *Batch) {
 		b.Settle("a")
@@ -40,7 +40,6 @@ func TestMarksWaitOnBothSidesUntilTheyAreSettled(t *testing.T) {
 	require.NoError(t, a.Close())
 	p = openPartition(t, open(t, Options{FS: fs}), 0)
 	require.Equal(t, expected[1:], marks(t, p.Expected))
-	require.Equal(t, alerted[1:], marks(t, p.Alerted))
 	require.EqualValues(t, 3, p.State().Alerts)
 	require.EqualValues(t, 1, p.State().Matched)
 }
@@ -144,7 +143,6 @@ func TestTwoWritersAtOnceDoNotUndoEachOther(t *testing.T) {
 			}))
 			b := p.Begin()
 			for _, id := range ids {
-				b.Alert(Mark{ID: id, Data: []byte("alert")})
 				b.Settle(id)
 			}
 			matched += int64(len(ids))
@@ -202,7 +200,6 @@ func TestTwoWritersAtOnceDoNotUndoEachOther(t *testing.T) {
 		require.EqualValues(t, rounds, state.Alerts)
 		require.EqualValues(t, rounds, state.Matched)
 		require.Empty(t, marks(t, p.Expected))
-		require.Empty(t, marks(t, p.Alerted))
 		require.Empty(t, outgoing(t, p, 10))
 		require.Len(t, divergences(t, p), int(p.DivergenceCount()))
 		require.Len(t, history(t, p, "a", 0, math.MaxInt64), rounds)

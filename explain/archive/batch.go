@@ -190,7 +190,7 @@ func (b *Batch) stage() {
 	next := b.p.State()
 	b.change(&next)
 	for _, e := range r.expected {
-		b.mark(familyExpected, &Mark{ID: e.id, Patient: e.patient, Facts: next.Facts, At: e.at})
+		b.await(&Mark{ID: e.id, Patient: e.patient, Facts: next.Facts, At: e.at})
 	}
 	if b.machine() {
 		r.key = appendStateKey(r.key[:0], b.p.number, halfMachine)

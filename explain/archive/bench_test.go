@@ -148,7 +148,7 @@ func BenchmarkMarksPastManyThatWereSettled(b *testing.B) {
 			for i := from; i < from+benchBatch; i++ {
 				id := fmt.Sprintf("%s/rule/0123456789ab/0/f%d", benchPatient(i), i)
 				if settle == 0 {
-					batch.mark(familyExpected, &Mark{ID: id, Facts: int64(i)})
+					batch.await(&Mark{ID: id, Facts: int64(i)})
 				} else {
 					batch.Settle(id)
 				}

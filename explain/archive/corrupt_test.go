@@ -46,10 +46,8 @@ func TestCorruptBytesAreReportedWithoutThePatient(t *testing.T) {
 			func(p *Partition) error { return p.Outgoing(1, func(uint64, string, []byte) error { return nil }) }},
 		"explanation that is outgoing": {func() []byte { return appendExplanationKey(nil, 0, patient, 1) },
 			func(p *Partition) error { return p.Outgoing(1, func(uint64, string, []byte) error { return nil }) }},
-		"expected": {func() []byte { return appendMarkKey(nil, 0, familyExpected, "id-1") },
+		"expected": {func() []byte { return appendMarkKey(nil, 0, "id-1") },
 			func(p *Partition) error { return p.Expected(func(Mark) error { return nil }) }},
-		"alerted": {func() []byte { return appendMarkKey(nil, 0, familyAlerted, "id-2") },
-			func(p *Partition) error { return p.Alerted(func(Mark) error { return nil }) }},
 		"divergence": {func() []byte { return appendNumberKey(nil, 0, familyDivergence, 0) },
 			func(p *Partition) error { return p.Divergences(func(Divergence) error { return nil }) }},
 	}

@@ -13,7 +13,6 @@
 // together in another. Integers in keys are big-endian. Instants have their sign bit flipped, so that
 // keys sort by time.
 //
-//	partition(2) 'a' id                         audit: an alert that came, under the id of its transition
 //	partition(2) 'd' due(8) patient             patient for whom time alone might change something then
 //	partition(2) 'e' id                         audit: a transition explained, for which an alert is expected
 //	partition(2) 'h' patient 0x00 'f' offset(8)   history: a facts record as it came, and the partition clock there
@@ -47,7 +46,7 @@
 // be open together and be committed in any order:
 //
 //   - the machine, which follows the log: Batch.History, Put, Explain, RuleSet, SetState;
-//   - the auditor, which compares with the engine: Batch.Alert, Settle, Diverge, SetAlerts.
+//   - the auditor, which compares with the engine: Batch.Settle, Diverge, SetAlerts.
 //
 // Batch.Sent may be in a batch of either, or of a third goroutine, one at a time. The two halves of the
 // state lie under two keys, so that neither undoes what the other wrote. A read that starts after a

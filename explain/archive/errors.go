@@ -30,7 +30,7 @@ var (
 
 // familyNames are what errors call the families: key letters mean nothing to who reads a log.
 var familyNames = map[byte]string{
-	familyAlerted: "alerts that came", familyDue: "due patients", familyExpected: "expected alerts",
+	familyDue: "due patients", familyExpected: "expected alerts",
 	familyOutbox: "outbox", familyPatient: "patients", familyState: "state", familyDivergence: "divergences",
 	familyHistory: "histories", partRecord: "histories", partID: "ids of explanations", partExplanation: "explanations",
 }

@@ -12,7 +12,6 @@ import (
 
 // The families of keys within a partition.
 const (
-	familyAlerted    = 'a'
 	familyDue        = 'd'
 	familyExpected   = 'e'
 	familyHistory    = 'h'
@@ -127,6 +126,6 @@ func numberOf(rest []byte) (number uint64, ok bool) {
 	return binary.BigEndian.Uint64(rest), true
 }
 
-func appendMarkKey(b []byte, partition int32, family byte, id string) []byte {
-	return append(appendFamily(b, partition, family), id...)
+func appendMarkKey(b []byte, partition int32, id string) []byte {
+	return append(appendFamily(b, partition, familyExpected), id...)
 }

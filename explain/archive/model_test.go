@@ -17,19 +17,19 @@ import (
 
 // model is the plainest reading of what batches mean.
 type model struct {
-	state             State
-	patients          map[string]Patient
-	histories         map[string]map[int64]string // "clock value" by offset
-	explanations      map[string][]Entry
-	outbox            map[uint64]string // "patient data" by number
-	expected, alerted map[string]Mark
-	divergences       []Divergence
-	ruleSets          map[string]string
+	state        State
+	patients     map[string]Patient
+	histories    map[string]map[int64]string // "clock value" by offset
+	explanations map[string][]Entry
+	outbox       map[uint64]string // "patient data" by number
+	expected     map[string]Mark
+	divergences  []Divergence
+	ruleSets     map[string]string
 }
 
 func newModel() *model {
 	return &model{state: *initialState(), patients: map[string]Patient{}, histories: map[string]map[int64]string{},
-		explanations: map[string][]Entry{}, outbox: map[uint64]string{}, expected: map[string]Mark{}, alerted: map[string]Mark{},
+		explanations: map[string][]Entry{}, outbox: map[uint64]string{}, expected: map[string]Mark{},
 		ruleSets: map[string]string{}}
 }
 
@@ -129,20 +129,12 @@ func machineBatch(r *rand.Rand, number int64, now *model) (batch []change) {
 // the state keeps in Alerts.
 func auditorBatch(r *rand.Rand, number int64, now *model) (batch []change) {
 	known := slices.Sorted(maps.Keys(now.expected))
-	alerted := slices.Sorted(maps.Keys(now.alerted))
 	matched := int64(r.IntN(3))
-	for range r.IntN(4) {
-		m := Mark{ID: fmt.Sprint("alone/", r.IntN(20)), Facts: number, At: clinical.Instant(r.IntN(100)), Patient: "p", Data: fmt.Append(nil, "alert ", r.Uint64())}
-		if len(known) > 0 && r.IntN(3) > 0 {
-			m.ID = known[r.IntN(len(known))]
-		}
-		batch = append(batch, change{func(b *Batch) { b.Alert(m) }, func(held *model) { held.alerted[m.ID] = m }})
-	}
-	for _, id := range append(known, alerted...) {
+	for _, id := range known {
 		if r.IntN(3) == 0 {
 			batch = append(batch, change{
 				func(b *Batch) { b.Settle(id) },
-				func(m *model) { delete(m.expected, id); delete(m.alerted, id) }})
+				func(m *model) { delete(m.expected, id) }})
 		}
 	}
 	if r.IntN(4) == 0 {
@@ -229,7 +221,6 @@ func agree(t *testing.T, p *Partition, m *model) {
 		return all
 	}
 	require.Equal(t, sorted(m.expected), marks(t, p.Expected))
-	require.Equal(t, sorted(m.alerted), marks(t, p.Alerted))
 	require.Equal(t, m.divergences, divergences(t, p))
 	require.EqualValues(t, len(m.divergences), p.DivergenceCount())
 	hashes, err := p.archive.RuleSets()

@@ -113,7 +113,6 @@ func TestAnErrorOfACallbackEndsTheRead(t *testing.T) {
 	commit(t, p, func(b *Batch) {
 		b.History("patient-of-everything", 8, 80, nil)
 		b.Explain("patient-of-everything", Entry{Sequence: 2, ID: "id-3"})
-		b.Alert(Mark{ID: "id-4"})
 	})
 	for name, read := range map[string]func(func() error) error{
 		"History": func(f func() error) error {
@@ -126,7 +125,6 @@ func TestAnErrorOfACallbackEndsTheRead(t *testing.T) {
 			return p.Outgoing(10, func(uint64, string, []byte) error { return f() })
 		},
 		"Expected":    func(f func() error) error { return p.Expected(func(Mark) error { return f() }) },
-		"Alerted":     func(f func() error) error { return p.Alerted(func(Mark) error { return f() }) },
 		"Divergences": func(f func() error) error { return p.Divergences(func(Divergence) error { return f() }) },
 	} {
 		t.Run(name, func(t *testing.T) {
