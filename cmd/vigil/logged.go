@@ -30,10 +30,9 @@ func (s *statements) addLogged(i item) error {
 	case i.kind != factsItem, !begun && s.refused.accepted+s.refused.refused > 0:
 		return fmt.Errorf("%s: records of a facts log and other input stand in no order to each other: read them apart", i.place)
 	}
-	// What could not stand in a log could not have been answered from one.
-	rec, err := clinical.UnmarshalRecord(line.Record.Marshal())
-	if err != nil {
-		return fmt.Errorf("%s: the record cannot stand in a facts log: %w", i.place, err)
+	rec := line.Record
+	if fault := faultOf(rec); fault != "" {
+		return fmt.Errorf("%s: the record cannot stand in a facts log: %s", i.place, fault)
 	}
 	if !begun {
 		s.logged = &logged{last: map[string]int64{}}
@@ -46,6 +45,25 @@ func (s *statements) addLogged(i item) error {
 	s.records = append(s.records, *rec)
 	s.refused.accepted++
 	return nil
+}
+
+// faultOf says why no log can have a record; "" when one can.
+func faultOf(r *clinical.Record) string {
+	if r.Patient == "" && !r.Tick && r.Activation == nil {
+		return "it names no patient"
+	}
+	for i := range r.Assertions {
+		a := &r.Assertions[i]
+		if a.Resource == "" && len(a.Facts) != 1 {
+			return "without a resource an assertion states one fact"
+		}
+		for j := range a.Facts {
+			if kind := a.Facts[j].Stream.Kind; kind == clinical.KindNone || clinical.KindOf(kind.String()) != kind {
+				return "a fact is of no kind"
+			}
+		}
+	}
+	return ""
 }
 
 // offset is where a record stands in its log: of what came from other files, its place in their order.

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +153,74 @@ func TestTheServiceTakesAnswersAndRemembers(t *testing.T) {
 		require.NotContains(t, log, "p3")
 		require.NotContains(t, log, "no rules are active")
 		require.NotContains(t, log, "replayed the facts log", "a few records are part of every start")
+	}
+}
+
+// freePort is one that nothing listened on a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+func TestASecondProcessExplainsWhatTheServiceAnswers(t *testing.T) {
+	port := freePort(t)
+	s := serve(t, "--data", t.TempDir(), "--rules", writeFile(t, "demo.yaml", pack), "--clock", "log",
+		"--roles", "intake,rules", "--kafka-listen", port)
+	send := func(resources ...string) string {
+		sent := vigil(t, "", "ingest", "--server", s.url, "--output", "json", writeFile(t, "in.ndjson", strings.Join(resources, "\n")))
+		require.Equal(t, exitOK, sent.code, sent.out+sent.errOut)
+		var counts summary
+		require.NoError(t, json.Unmarshal([]byte(sent.out), &counts))
+		return counts.Position
+	}
+	first := send(potassium("a", "p1", "2026-03-01T10:00:00Z", "6.4"))
+	second := send(potassium("b", "p1", "2026-03-01T18:00:00Z", "4.4"))
+	other := serve(t, "--data", t.TempDir(), "--roles", "explain", "--brokers", "127.0.0.1:"+port, "--clock", "log")
+	ask := func(args ...string) result {
+		return vigil(t, "", append([]string{"explain", "--server", other.url, "--timeout", "20s"}, args...)...)
+	}
+	for _, c := range []struct{ args, says string }{
+		{"--min-position " + second, "Not true: potassium 4.4 mmol/L"},
+		{"--at 2026-03-01T10:00:00Z", "True: potassium 6.4 mmol/L"},
+		{"--known-at " + first, "True: potassium 6.4 mmol/L"},
+		{"--known-at 2026-03-01T12:00:00Z", "True: potassium 6.4 mmol/L"},
+		{"--at 2026-03-02T18:00:00.001Z", "Not known: no potassium in 24 hours"},
+	} {
+		r := ask(append(strings.Fields(c.args), "--sentence", "p1", "high-potassium")...)
+		require.Equal(t, exitOK, r.code, r.errOut)
+		require.Contains(t, r.out, c.says, c.args)
+	}
+	require.Contains(t, ask("--compare", "2026-03-01T10:00:00Z", "p1", "high-potassium").out, "the rule: true → false")
+
+	for _, c := range []struct{ args, says string }{
+		{"p1 high-potasium", "did you mean high-potassium?"},
+		{"p2 high-potassium", "check the id"},
+		{"p1 high-potassium --rule-set 01234567", "no such rule set was ever active"},
+		{"p1 high-potassium --known-at 2099-01-01T00:00:00Z", "known_at is in the future"},
+		{"p1 high-potassium --timeout 20ms --min-position " + second + "99", "not reached in time"},
+		{"p1 high-potassium --server " + s.url, "ask one that has the role explain"},
+	} {
+		r := ask(strings.Fields(c.args)...)
+		require.Equal(t, exitFailed, r.code)
+		require.Contains(t, r.errOut, c.says)
+	}
+
+	out := filepath.Join(t.TempDir(), "p1.ndjson")
+	require.Equal(t, "2 explanations in "+out+"\n", vigil(t, "", "explain", "export", "--server", other.url, "--patient", "p1", "--out", out).out)
+	for _, where := range [][]string{{out}, {"--server", other.url}} {
+		require.Contains(t, vigil(t, "", append([]string{"explain", "verify"}, where...)...).out, "2 explanations of 1 patient, every chain holds")
+	}
+	require.Contains(t, vigil(t, "", "explain", "status", "--server", other.url).out, "2 transitions explained")
+	other.end(t)
+	s.end(t)
+	require.Contains(t, s.errOut.String(), "brokers=127.0.0.1:"+port)
+	for _, log := range []string{s.errOut.String(), other.errOut.String()} {
+		require.NotContains(t, log, "p1")
 	}
 }
 

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +24,9 @@ const (
 	auditSlowly = 10 * time.Second
 	// alertsTogether is how many alerts are matched in one batch.
 	alertsTogether = 10_000
+	// divergencesTogether bounds how many divergences are kept in one batch: each holds both sides whole, and
+	// an engine that is wrong is wrong often.
+	divergencesTogether = 200
 	// idleAfter is how long a read of the alerts waits for the next one before it is taken for the last.
 	idleAfter = 2 * time.Second
 	// sweepGrace is how many times longer a transition may wait that a change of the rules caused: the
@@ -49,7 +51,7 @@ type alert struct {
 
 // audit matches what the engine said with what was explained, until ctx ends.
 func (s *Service) audit(ctx context.Context) {
-	a := &auditor{Service: s, passed: make(map[string]time.Time), oldest: make(map[int32]clinical.Instant)}
+	a := newAuditor(s)
 	every := time.NewTicker(auditEvery)
 	defer every.Stop()
 	last := make(map[int32]time.Time)
@@ -74,9 +76,22 @@ func (s *Service) audit(ctx context.Context) {
 // auditor is for the one goroutine that audits.
 type auditor struct {
 	*Service
-	passed map[string]time.Time       // explained transitions that the engine is past without an alert: since when
-	oldest map[int32]clinical.Instant // by partition: the first alert that retention has left, where it has removed any
+	passed map[string]time.Time // explained transitions that the engine is past without an alert: since when
+	gone   map[int32]gone       // by partition
 }
+
+func newAuditor(s *Service) *auditor {
+	return &auditor{Service: s, passed: make(map[string]time.Time), gone: make(map[int32]gone)}
+}
+
+// gone says of which transitions retention may have removed the alerts before they were read.
+type gone struct {
+	before clinical.Instant // of those earlier than this: the first alert that is left
+	facts  int64            // of those found before this offset of the facts log: no alert is left
+}
+
+// holds says whether a transition is one of them.
+func (g gone) holds(m *archive.Mark) bool { return m.At < g.before || m.Facts < g.facts }
 
 // partition matches one partition as far as the machine is: first the alerts that have come, each with its
 // explanation, then what was explained and has no alert.
@@ -90,7 +105,18 @@ func (a *auditor) partition(ctx context.Context, p *partition) error {
 			return err
 		}
 	}
-	all, err := a.alerts(ctx, p)
+	oldest, err := a.client.GetOffset(a.topics.Alerts.Name, p.number, sarama.OffsetOldest)
+	if err != nil {
+		return fmt.Errorf("finding the start of the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	end, err := a.client.GetOffset(a.topics.Alerts.Name, p.number, sarama.OffsetNewest)
+	if err != nil {
+		return fmt.Errorf("finding the end of the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	if err := a.missed(ctx, p, oldest, end, engine); err != nil {
+		return err
+	}
+	all, err := a.alerts(ctx, p, oldest, end)
 	if err != nil {
 		return err
 	}
@@ -100,59 +126,91 @@ func (a *auditor) partition(ctx context.Context, p *partition) error {
 	return a.unanswered(p, engine)
 }
 
+// missed finds out which alerts retention has removed unread, where it may have: at the first look of this
+// process, which cannot tell, and when what was to be read next is there no more.
+func (a *auditor) missed(ctx context.Context, p *partition, oldest, end, engine int64) error {
+	_, looked := a.gone[p.number]
+	switch {
+	case looked && oldest <= p.archive.State().Alerts:
+		return nil
+	case oldest == 0:
+		a.gone[p.number] = gone{before: clinical.Never}
+		return nil
+	case oldest == end: // which were removed is not known, but none that the engine has yet to send
+		if engine > 0 {
+			a.gone[p.number] = gone{before: clinical.Never, facts: engine}
+		}
+		return nil
+	}
+	_, err := a.read(ctx, p, oldest, end, func(r *sarama.ConsumerMessage) (bool, error) {
+		var t alert
+		if json.Unmarshal(r.Value, &t) != nil {
+			return true, nil
+		}
+		a.gone[p.number] = gone{before: clinical.At(t.At)}
+		return false, nil
+	})
+	return err
+}
+
 // alerts matches those that have come since, up to the first that the machine is not yet past; all says
 // whether there were no others.
-func (a *auditor) alerts(ctx context.Context, p *partition) (all bool, err error) {
-	topic := a.topics.Alerts.Name
+func (a *auditor) alerts(ctx context.Context, p *partition, oldest, end int64) (all bool, err error) {
 	state := p.archive.State()
-	next := state.Alerts
-	oldest, err := a.client.GetOffset(topic, p.number, sarama.OffsetOldest)
-	if err != nil {
-		return false, fmt.Errorf("finding the start of the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	end, err := a.client.GetOffset(topic, p.number, sarama.OffsetNewest)
-	if err != nil {
-		return false, fmt.Errorf("finding the end of the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	if next = max(next, oldest); next >= end {
+	next := max(state.Alerts, oldest)
+	if next >= end {
 		return true, nil
 	}
-	consumer, err := sarama.NewConsumerFromClient(a.client)
-	if err != nil {
-		return false, fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	defer func() { _ = consumer.Close() }() // what it read is read
-	records, err := consumer.ConsumePartition(topic, p.number, next)
-	if err != nil {
-		return false, fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	defer records.AsyncClose()
-	m := matching{auditor: a, p: p, batch: p.archive.Begin(), settled: make(map[string]bool)}
+	m := newMatching(a, p)
 	defer m.batch.Discard()
-	for n := 0; next < end && n < alertsTogether; n++ {
-		wait := time.NewTimer(idleAfter)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return false, context.Cause(ctx)
-		case r, ok := <-records.Messages():
-			wait.Stop()
-			if !ok {
-				return false, errors.New("reading the alerts: the reader was closed")
-			}
-			past, err := m.alert(state, r, oldest > 0)
-			if err != nil {
-				return false, err
-			}
-			if !past {
-				return false, m.commit(next)
-			}
-			next = r.Offset + 1
-		case <-wait.C:
-			end = next // nothing more is there: markers of transactions leave gaps
+	n := 0
+	next, err = a.read(ctx, p, next, end, func(r *sarama.ConsumerMessage) (bool, error) {
+		if n++; n > alertsTogether || len(m.found) >= divergencesTogether {
+			return false, nil
 		}
+		return m.alert(state, r)
+	})
+	if err != nil {
+		return false, err
 	}
 	return next >= end, m.commit(next)
+}
+
+// read calls f with the alerts from an offset to the end, until it takes one no more; next is the first
+// that was not taken.
+func (a *auditor) read(ctx context.Context, p *partition, from, end int64, f func(*sarama.ConsumerMessage) (taken bool, err error)) (next int64, err error) {
+	consumer, err := sarama.NewConsumerFromClient(a.client)
+	if err != nil {
+		return from, fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	records, err := consumer.ConsumePartition(a.topics.Alerts.Name, p.number, from)
+	if err != nil {
+		_ = consumer.Close() // it reads nothing
+		return from, fmt.Errorf("reading the alerts: %w: %w", processor.ErrLogUnavailable, err)
+	}
+	// Closing waits for the fetch that is under way, and nobody need wait for that but Close.
+	defer a.wait.Go(func() { _, _ = records.Close(), consumer.Close() }) // what was read is read
+	idle := time.NewTimer(idleAfter)
+	defer idle.Stop()
+	for next = from; next < end; {
+		select {
+		case <-ctx.Done():
+			return next, context.Cause(ctx)
+		case r, ok := <-records.Messages():
+			if !ok {
+				return next, fmt.Errorf("reading the alerts: %w: the reader was closed", processor.ErrLogUnavailable)
+			}
+			taken, err := f(r)
+			if err != nil || !taken {
+				return next, err
+			}
+			next = r.Offset + 1
+			idle.Reset(idleAfter)
+		case <-idle.C:
+			return end, nil // nothing more is there: markers of transactions leave gaps
+		}
+	}
+	return next, nil
 }
 
 // matching is some alerts being matched.
@@ -165,33 +223,38 @@ type matching struct {
 	found   []divergence
 }
 
-// alert matches one; false when the machine is not yet past it.
-func (m *matching) alert(state archive.State, r *sarama.ConsumerMessage, removed bool) (past bool, err error) {
+func newMatching(a *auditor, p *partition) *matching {
+	return &matching{auditor: a, p: p, batch: p.archive.Begin(), settled: make(map[string]bool)}
+}
+
+// alert matches one; false when it is not explained and the machine, of which the state is from before, is
+// not yet past it.
+func (m *matching) alert(state archive.State, r *sarama.ConsumerMessage) (taken bool, err error) {
 	var t alert
 	if json.Unmarshal(r.Value, &t) != nil || t.ID == "" {
 		m.log.Warn("a record of the alerts topic is no alert", "partition", m.p.number, "offset", r.Offset)
 		return true, nil
 	}
-	at := clinical.At(t.At)
-	if first, known := m.oldest[m.p.number]; removed && (!known || at < first) {
-		m.oldest[m.p.number] = at
-	}
-	if !t.passed(state) {
-		return false, nil
+	if m.settled[t.ID] { // it came twice
+		return true, nil
 	}
 	entry, explained, err := m.p.archive.Explanation(t.Patient, t.ID)
 	if err != nil {
 		return false, err
 	}
 	if !explained {
+		if !t.passed(state) {
+			return false, nil
+		}
 		m.found = append(m.found, divergence{Kind: alertOnly, ID: t.ID, Patient: t.Patient, At: t.At, Alert: r.Value})
+		m.settled[t.ID] = true
 		return true, nil
 	}
 	awaited, err := m.p.archive.Awaited(t.ID)
 	if err != nil {
 		return false, err
 	}
-	if !awaited || m.settled[t.ID] { // it came before
+	if !awaited { // it came before
 		return true, nil
 	}
 	e, err := record.Unmarshal(entry.Data)
@@ -244,13 +307,14 @@ func (a *auditor) unanswered(p *partition, engine int64) error {
 	var found []divergence
 	b := p.archive.Begin()
 	defer b.Discard()
-	first, removed := a.oldest[p.number]
+	unread := a.gone[p.number]
 	err := p.archive.Expected(func(m archive.Mark) error {
 		switch {
-		case removed && m.At < first:
+		case unread.holds(&m):
 			expired++
+			delete(a.passed, m.ID)
 			b.Settle(m.ID)
-		case engine > m.Facts && a.overdue(m.ID):
+		case engine > m.Facts && len(found) < divergencesTogether && a.overdue(m.ID):
 			found = append(found, divergence{Kind: explanationOnly, ID: m.ID, Patient: m.Patient, At: m.At.Time()})
 			b.Settle(m.ID)
 		default:
@@ -316,8 +380,12 @@ func (a *auditor) engineAt(partition int32) (int64, error) {
 		return 0, fmt.Errorf("asking how far the rules are: %w: %w", processor.ErrLogUnavailable, err)
 	}
 	block := answer.GetBlock(a.topics.Facts.Name, partition)
-	if block == nil || block.Err != sarama.ErrNoError {
+	if block == nil {
 		return 0, nil
+	}
+	if block.Err != sarama.ErrNoError {
+		_ = a.client.RefreshCoordinator(a.topics.RulesGroup) // it may have moved
+		return 0, fmt.Errorf("asking how far the rules are: %w: %w", processor.ErrLogUnavailable, block.Err)
 	}
 	return max(0, block.Offset), nil
 }

@@ -3,7 +3,6 @@ package service
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/vigil-cds/vigil/explain/archive"
 	"github.com/vigil-cds/vigil/explain/record"
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/processor"
 )
 
 // The ways in which the engine and the explanations can differ.
@@ -29,27 +29,22 @@ type divergence struct {
 	Patient     string          `json:"patient"`
 	Rule        string          `json:"rule"`
 	RuleSet     string          `json:"ruleSet"`
-	Position    string          `json:"position"` // up to which the facts log was followed
+	Position    string          `json:"position"` // of the facts log: what was known
 	At          time.Time       `json:"at"`
 	Fields      []string        `json:"fields,omitempty"` // what is said differently
 	Alert       json.RawMessage `json:"alert,omitempty"`
 	Explanation json.RawMessage `json:"explanation,omitempty"`
 
+	// Of the patient's history it stands on the records up to the one offset, with a partition clock before
+	// the other instant.
 	through int64
+	before  clinical.Instant
 }
-
-// keptFiles bounds how many divergences are kept as files: an engine that is wrong is wrong often.
-const keptFiles = 100
 
 // keep completes a divergence and puts it into the archive.
 func (a *auditor) keep(p *partition, b *archive.Batch, d *divergence) error {
-	// An id is patient/rule/set/partition/mark, and neither of the first two holds a slash.
-	if parts := strings.Split(d.ID, "/"); len(parts) == 5 {
-		d.Rule = parts[1]
-	}
-	state := p.archive.State()
-	d.through = state.Facts
-	d.Position = fmt.Sprintf("f%d.%d", p.number, state.Facts)
+	d.Rule = ruleOf(d.ID)
+	d.through, d.before = p.archive.State().Facts, clinical.Forever
 	entry, explained, err := p.archive.Explanation(d.Patient, d.ID)
 	if err != nil {
 		return err
@@ -62,13 +57,25 @@ func (a *auditor) keep(p *partition, b *archive.Batch, d *divergence) error {
 		if d.Explanation, err = e.AppendJSON(nil); err != nil {
 			return err
 		}
-		d.RuleSet, d.Position = e.RuleSet.Hash, e.Known.Position
+		d.RuleSet = e.RuleSet.Hash
+		known, err := processor.ParsePosition(e.Known.Position)
+		if err != nil {
+			return fmt.Errorf("reading an explanation: %w", err)
+		}
+		d.through = known.Offset
 	} else {
 		var t alert
-		if json.Unmarshal(d.Alert, &t) == nil {
-			d.RuleSet = t.RuleSet
+		if err := json.Unmarshal(d.Alert, &t); err != nil {
+			return fmt.Errorf("reading an alert: %w", err)
+		}
+		d.RuleSet = t.RuleSet
+		if t.Cause.Kind == processor.CauseTime { // timers come before the record that brings their instant
+			d.before = d.at()
+		} else {
+			d.through = t.Cause.Offset
 		}
 	}
+	d.Position = processor.Position{Log: processor.FactsLog, Partition: p.number, Offset: d.through}.String()
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("writing a divergence: %w", err)
@@ -76,6 +83,18 @@ func (a *auditor) keep(p *partition, b *archive.Batch, d *divergence) error {
 	b.Diverge(d.Rule, data)
 	return nil
 }
+
+// ruleOf is the rule in the id of a transition, patient/rule/set/partition/mark. None but the patient may
+// hold a slash.
+func ruleOf(id string) string {
+	parts := strings.Split(id, "/")
+	if len(parts) < 5 {
+		return ""
+	}
+	return parts[len(parts)-4]
+}
+
+func (d *divergence) at() clinical.Instant { return clinical.At(d.At) }
 
 // tell counts a divergence, logs it, and keeps it as files.
 func (a *auditor) tell(p *partition, d *divergence) {
@@ -95,7 +114,7 @@ func (a *auditor) files(p *partition, d *divergence) error {
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if len(kept) >= keptFiles {
+	if len(kept) >= a.config.MaxDivergenceFiles { // an engine that is wrong is wrong often
 		return nil
 	}
 	dir := filepath.Join(a.deps.Divergences, fmt.Sprintf("%s-%s-%d", d.Position, d.Rule, len(kept)+1))
@@ -116,7 +135,10 @@ func (a *auditor) files(p *partition, d *divergence) error {
 		return err
 	}
 	lines := json.NewEncoder(facts)
-	err = p.archive.History(d.Patient, min(d.through, math.MaxInt64), func(offset int64, _ clinical.Instant, value []byte) error {
+	err = p.archive.History(d.Patient, d.through, func(offset int64, clock clinical.Instant, value []byte) error {
+		if clock >= d.before {
+			return nil
+		}
 		rec, err := clinical.UnmarshalRecord(value)
 		if err != nil {
 			return err
@@ -139,7 +161,7 @@ func (a *auditor) files(p *partition, d *divergence) error {
 	if err := os.WriteFile(filepath.Join(dir, "divergence.json"), data, 0o600); err != nil {
 		return err
 	}
-	at := clinical.At(d.At).String()
+	at := d.at().String()
 	return os.WriteFile(filepath.Join(dir, "README.txt"), []byte(fmt.Sprintf(`The engine and its audit differ about rule %s at %s (%s); divergence.json says how.
 
 What the engine answers from these facts, and what the reference evaluator does:

@@ -59,6 +59,7 @@ func (s *Service) member(ctx context.Context) error {
 	}
 	// One membership lasts for many sessions: who left at the end of each would make the others begin anew.
 	for err == nil && ctx.Err() == nil {
+		began := time.Now()
 		h := &handler{service: s, failed: make(chan error, 1)}
 		err = group.Consume(ctx, []string{s.topics.Facts.Name}, h)
 		s.mu.Lock()
@@ -69,6 +70,12 @@ func (s *Service) member(ctx context.Context) error {
 		case failed := <-h.failed:
 			err = errors.Join(err, failed)
 		default:
+		}
+		if rest := s.config.Log.RestartDelay - time.Since(began); err == nil && rest > 0 {
+			select { // a claim that could not be read ends a session at once, and without a word
+			case <-ctx.Done():
+			case <-time.After(rest):
+			}
 		}
 	}
 	return errors.Join(err, group.Close())
@@ -88,25 +95,25 @@ func (h *handler) Setup(session sarama.ConsumerGroupSession) error {
 	for _, n := range session.Claims()[s.topics.Facts.Name] {
 		kept, err := s.deps.Archive.Partition(n)
 		if err != nil {
-			return h.fail(err)
+			return err
 		}
 		p := &partition{number: n, archive: kept}
 		next := kept.State().Facts + 1
 		oldest, err := s.client.GetOffset(s.topics.Facts.Name, n, sarama.OffsetOldest)
 		if err != nil {
-			return h.fail(fmt.Errorf("finding the start of the facts log: %w: %w", processor.ErrLogUnavailable, err))
+			return fmt.Errorf("finding the start of the facts log: %w: %w", processor.ErrLogUnavailable, err)
 		}
 		end, err := s.client.GetOffset(s.topics.Facts.Name, n, sarama.OffsetNewest)
 		if err != nil {
-			return h.fail(fmt.Errorf("finding the end of the facts log: %w: %w", processor.ErrLogUnavailable, err))
+			return fmt.Errorf("finding the end of the facts log: %w: %w", processor.ErrLogUnavailable, err)
 		}
 		switch {
 		case next > end:
-			return h.fail(fmt.Errorf("%w: partition %d is explained up to %d, the log ends at %d: bring the log back, or remove the explain directory",
-				processor.ErrLogLost, n, next-1, end-1))
+			return fmt.Errorf("%w: partition %d is explained up to %d, the log ends at %d: bring the log back, or remove the explain directory",
+				processor.ErrLogLost, n, next-1, end-1)
 		case next < oldest:
-			return h.fail(fmt.Errorf("%w: partition %d is explained up to %d, the log starts at %d: explanations need the whole log; set retention.ms=-1 on the topic",
-				processor.ErrLogTruncated, n, next-1, oldest))
+			return fmt.Errorf("%w: partition %d is explained up to %d, the log starts at %d: explanations need the whole log; set retention.ms=-1 on the topic",
+				processor.ErrLogTruncated, n, next-1, oldest)
 		}
 		// Of the two, the one takes an offset back and the other forward.
 		session.ResetOffset(s.topics.Facts.Name, n, next, "")
@@ -253,7 +260,7 @@ func receive(from <-chan *sarama.ConsumerMessage, wait time.Duration) (*sarama.C
 func (f *follower) take(ctx context.Context, batch []replay.Entry) error {
 	pace := f.service.pace
 	if !pace.begin(ctx, f.partition.number) {
-		return nil
+		return context.Cause(ctx)
 	}
 	defer func() { pace.end(f.partition.behind() > 0) }()
 	if len(batch) > 0 {

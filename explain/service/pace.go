@@ -26,7 +26,9 @@ type pace struct {
 	size     int           // records of the next batch
 	debt     time.Time     // when the facts so far are paid for at the rate
 	why      string        // of the pause
-	paused   time.Duration // altogether
+	pausing  int           // partitions that wait
+	since    time.Time     // when the first of them began to
+	paused   time.Duration // altogether, before that
 	marks    []mark        // of the last seconds
 
 	worked time.Time // since when there was no rest; of who has the turn
@@ -43,7 +45,7 @@ const (
 	// shorter ones make explanations sooner.
 	wanted = 200 * time.Millisecond
 	// stretch is how long is worked between two rests.
-	stretch = 2 * time.Millisecond
+	stretch = time.Millisecond
 	// look is how often a pause looks whether it may end.
 	look = 20 * time.Millisecond
 	// keep is how long a partition that is behind may have one turn after the other, since its patients are
@@ -132,7 +134,6 @@ func (p *pace) halt(ctx context.Context) {
 	if p.lag == nil || p.lag() <= p.maxLag {
 		return
 	}
-	began := time.Now()
 	p.pause("the live rules are behind the log")
 	for p.lag() > p.maxLag && ctx.Err() == nil {
 		select {
@@ -140,7 +141,7 @@ func (p *pace) halt(ctx context.Context) {
 		case <-time.After(look):
 		}
 	}
-	p.resume(began)
+	p.resume()
 }
 
 // wait returns when the next batch may begin; false when ctx ended first.
@@ -150,28 +151,34 @@ func (p *pace) wait(ctx context.Context) bool {
 	rest := time.Until(p.debt)
 	p.mu.Unlock()
 	if p.rate > 0 && rest > 0 {
-		began := time.Now()
 		p.pause("explain.rate is reached")
 		select {
 		case <-ctx.Done():
 		case <-time.After(rest):
 		}
-		p.resume(began)
+		p.resume()
 	}
 	return ctx.Err() == nil
 }
 
+// pause and resume enclose a wait. Time in which several partitions wait counts once.
 func (p *pace) pause(why string) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pausing == 0 {
+		p.since = time.Now()
+	}
+	p.pausing++
 	p.why = why
-	p.mu.Unlock()
 }
 
-func (p *pace) resume(began time.Time) {
+func (p *pace) resume() {
 	p.mu.Lock()
-	p.why = ""
-	p.paused += time.Since(began)
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	if p.pausing--; p.pausing == 0 {
+		p.paused += time.Since(p.since)
+		p.why = ""
+	}
 }
 
 // did takes note of a batch.
@@ -226,8 +233,8 @@ func (p *pace) recordsPerSecond() float64 {
 	return records
 }
 
-// pausing is why it waits now; "" when it does not.
-func (p *pace) pausing() string {
+// reason is why it waits now; "" when it does not.
+func (p *pace) reason() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.why
@@ -236,5 +243,8 @@ func (p *pace) pausing() string {
 func (p *pace) pausedSeconds() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.pausing > 0 {
+		return (p.paused + time.Since(p.since)).Seconds()
+	}
 	return p.paused.Seconds()
 }

@@ -30,6 +30,8 @@ type Config struct {
 	WindowFacts int           // most facts of one window that a kept explanation holds; 0: 200
 	Memory      int64         // bytes of decoded patients kept between batches, of all partitions together; 0: 64 MiB
 	Grace       time.Duration // how long a transition may wait for its alert once the engine is past it; 0: 30 s
+
+	MaxDivergenceFiles int // most divergences kept as files; 0: 100
 }
 
 func (c Config) withDefaults() Config {
@@ -40,6 +42,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.Batch, 4096)
 	set(&c.WindowFacts, 200)
+	set(&c.MaxDivergenceFiles, 100)
 	if c.MaxLag == 0 {
 		c.MaxLag = 2000
 	}
@@ -201,7 +204,7 @@ type Status struct {
 
 // Status tells how far the role is, and how the audit stands.
 func (s *Service) Status() Status {
-	st := Status{PerSecond: s.pace.perSecond(), Paused: s.pace.pausing(), Partitions: []replay.Progress{}, Expired: s.metrics.expiredCount.Load()}
+	st := Status{PerSecond: s.pace.perSecond(), Paused: s.pace.reason(), Partitions: []replay.Progress{}, Expired: s.metrics.expiredCount.Load()}
 	s.mu.Lock()
 	st.Ready = s.joined
 	s.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package api is Vigil's HTTP service: FHIR and compact observations in, answers out. It holds no state
 // of its own: what comes in goes to the Log, and is acknowledged once the Log has it; what is asked is
-// answered by a Reader. Both, and everything else that the service stands on, are small interfaces
-// declared here.
+// answered by a Reader, and why by Explanations. These, and everything else that the service stands on,
+// are small interfaces declared here.
 //
 // What a FHIR client did wrong is told as FHIR does, by an OperationOutcome that names the place and how
 // to mend it; every other problem is an application/problem+json (RFC 9457). Nothing that leaves through

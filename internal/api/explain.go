@@ -161,7 +161,9 @@ func (s *Server) notExplained(w http.ResponseWriter, r *http.Request, err error)
 	for _, u := range unanswerable {
 		if errors.Is(err, u.err) {
 			refused := refuse(u.status, u.word, "processing", u.title, u.mend)
-			refused.Detail = err.Error()
+			if text := err.Error(); text != u.err.Error() {
+				refused.Detail = text
+			}
 			if u.err == replay.ErrUnknownPatient && !s.options.Explanations.Status().Ready {
 				refused.Mend += "; explanations are still catching up with the log"
 			}
