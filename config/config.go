@@ -97,7 +97,7 @@ func Default() Config {
 		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-"},
 		Store:  Store{Memory: 256 << 20},
 		Explain: Explain{
-			Share:       35,
+			Share:       45,
 			MaxLag:      2000,
 			Memory:      128 << 20,
 			Batch:       4096,

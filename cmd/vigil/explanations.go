@@ -15,6 +15,7 @@ import (
 	"github.com/vigil-cds/vigil/explain/service"
 	"github.com/vigil-cds/vigil/internal/api"
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -81,14 +82,31 @@ func (x *explanations) behind(err error) error {
 	return err
 }
 
+// owned says whether this process is the one to ask about a patient.
+func (x *explanations) owned(patient string) error {
+	switch {
+	case x.service.Follows(processor.Partition(patient, x.partitions)):
+		return nil
+	case len(x.service.Status().Partitions) == 0: // between two sessions of the group
+		return api.ErrCatchingUp
+	}
+	return api.ErrNotServed
+}
+
 // Explain implements api.Explanations.
 func (x *explanations) Explain(ctx context.Context, q replay.Question) (*record.Explanation, error) {
+	if err := x.owned(q.Patient); err != nil {
+		return nil, err
+	}
 	e, err := x.Desk.Explain(ctx, q)
 	return e, x.behind(err)
 }
 
 // Compare implements api.Explanations.
 func (x *explanations) Compare(ctx context.Context, earlier, later replay.Question) (*record.Difference, error) {
+	if err := x.owned(later.Patient); err != nil {
+		return nil, err
+	}
 	d, err := x.Desk.Compare(ctx, earlier, later)
 	return d, x.behind(err)
 }

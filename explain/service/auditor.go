@@ -168,7 +168,7 @@ func (a *auditor) alerts(ctx context.Context, p *partition, oldest, end int64) (
 		if n++; n > alertsTogether || len(m.found) >= divergencesTogether {
 			return false, nil
 		}
-		return m.alert(state, r)
+		return m.inTurn(ctx, state, r)
 	})
 	if err != nil {
 		return false, err
@@ -225,6 +225,17 @@ type matching struct {
 
 func newMatching(a *auditor, p *partition) *matching {
 	return &matching{auditor: a, p: p, batch: p.archive.Begin(), settled: make(map[string]bool)}
+}
+
+// inTurn is alert as one of the things of which the role does one at a time.
+func (m *matching) inTurn(ctx context.Context, state archive.State, r *sarama.ConsumerMessage) (taken bool, err error) {
+	if !m.pace.aside(ctx) {
+		return false, context.Cause(ctx)
+	}
+	defer m.pace.done()
+	taken, err = m.alert(state, r)
+	m.pace.yield(ctx)
+	return taken, err
 }
 
 // alert matches one; false when it is not explained and the machine, of which the state is from before, is
@@ -307,10 +318,10 @@ func (a *auditor) unanswered(p *partition, engine int64) error {
 	var found []divergence
 	b := p.archive.Begin()
 	defer b.Discard()
-	unread := a.gone[p.number]
+	unread, looked := a.gone[p.number]
 	err := p.archive.Expected(func(m archive.Mark) error {
 		switch {
-		case unread.holds(&m):
+		case looked && unread.holds(&m):
 			expired++
 			delete(a.passed, m.ID)
 			b.Settle(m.ID)

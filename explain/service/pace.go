@@ -75,11 +75,7 @@ func (p *pace) batch() int {
 
 // begin waits for the turn, which who gets it must end; false when ctx ended first.
 func (p *pace) begin(ctx context.Context, partition int32) bool {
-	stop := context.AfterFunc(ctx, func() {
-		p.mu.Lock()
-		p.free.Broadcast()
-		p.mu.Unlock()
-	})
+	stop := context.AfterFunc(ctx, p.wake)
 	defer stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,17 +92,45 @@ func (p *pace) begin(ctx context.Context, partition int32) bool {
 	return true
 }
 
+// wake lets those who wait look again.
+func (p *pace) wake() {
+	p.mu.Lock()
+	p.free.Broadcast()
+	p.mu.Unlock()
+}
+
+// aside waits for a turn of which nobody thinks afterwards, for what else the role does; whoever gets it
+// must call done. It is false when ctx ended first.
+func (p *pace) aside(ctx context.Context) bool {
+	stop := context.AfterFunc(ctx, p.wake)
+	defer stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for ctx.Err() == nil && p.busy {
+		p.free.Wait()
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	p.busy, p.worked = true, time.Now()
+	return true
+}
+
+// done gives such a turn up.
+func (p *pace) done() {
+	p.mu.Lock()
+	p.busy = false
+	p.free.Broadcast()
+	p.mu.Unlock()
+}
+
 // end gives the turn up; a partition that is behind has the next one, too, for a while.
 func (p *pace) end(behind bool) {
 	p.mu.Lock()
 	p.busy = false
 	if behind && time.Since(p.keptFrom) < keep {
 		p.keptTill = time.Now().Add(soon)
-		time.AfterFunc(soon, func() {
-			p.mu.Lock()
-			p.free.Broadcast()
-			p.mu.Unlock()
-		})
+		time.AfterFunc(soon, p.wake)
 	} else {
 		p.kept = -1
 	}

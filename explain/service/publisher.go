@@ -54,7 +54,7 @@ func (s *Service) publish(ctx context.Context) {
 					producer, err = s.producer()
 				}
 				if err == nil {
-					more, err = s.publishSome(p, producer)
+					more, err = s.publishSome(ctx, p, producer)
 				}
 				if err != nil {
 					s.log.Warn("explanations could not be published; trying again", "partition", p.number, "error", err)
@@ -82,9 +82,29 @@ func (s *Service) producer() (sarama.SyncProducer, error) {
 }
 
 // publishSome sends what fits into one write; more says whether anything is left.
-func (s *Service) publishSome(p *partition, producer sarama.SyncProducer) (more bool, err error) {
-	var messages []*sarama.ProducerMessage
-	var last uint64
+func (s *Service) publishSome(ctx context.Context, p *partition, producer sarama.SyncProducer) (more bool, err error) {
+	messages, last, more, err := s.outgoing(ctx, p)
+	if err != nil || len(messages) == 0 {
+		return false, err
+	}
+	if err := producer.SendMessages(messages); err != nil {
+		return false, fmt.Errorf("%w: %w", processor.ErrLogUnavailable, err)
+	}
+	b := p.archive.Begin()
+	b.Sent(last)
+	if err := b.Commit(); err != nil {
+		return false, err
+	}
+	s.metrics.published.Add(float64(len(messages)))
+	return more || len(messages) == published, nil
+}
+
+// outgoing is what is sent next, the number of the last of it, and whether that is not all.
+func (s *Service) outgoing(ctx context.Context, p *partition) (messages []*sarama.ProducerMessage, last uint64, more bool, err error) {
+	if !s.pace.aside(ctx) {
+		return nil, 0, false, nil
+	}
+	defer s.pace.done()
 	size := 0
 	err = p.archive.Outgoing(published, func(number uint64, patient string, data []byte) error {
 		if size > publishedBytes {
@@ -103,19 +123,8 @@ func (s *Service) publishSome(p *partition, producer sarama.SyncProducer) (more 
 			Value: sarama.ByteEncoder(body), Headers: []sarama.RecordHeader{{Key: []byte(HeaderExplanation), Value: []byte(e.ID)}}})
 		last = number
 		size += len(body)
+		s.pace.yield(ctx)
 		return nil
 	})
-	if err != nil || len(messages) == 0 {
-		return false, err
-	}
-	if err := producer.SendMessages(messages); err != nil {
-		return false, fmt.Errorf("%w: %w", processor.ErrLogUnavailable, err)
-	}
-	b := p.archive.Begin()
-	b.Sent(last)
-	if err := b.Commit(); err != nil {
-		return false, err
-	}
-	s.metrics.published.Add(float64(len(messages)))
-	return more || len(messages) == published, nil
+	return messages, last, more, err
 }

@@ -245,6 +245,14 @@ func (s *Service) Behind() int64 {
 	return behind
 }
 
+// Follows says whether this process follows the partition. One that it has given up stays in its archive as
+// it was, and is another process's to answer for.
+func (s *Service) Follows(partition int32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owned[partition] != nil
+}
+
 // Ready says whether every partition of this process has been followed to what was the end of the log.
 func (s *Service) Ready() bool { return s.Status().Ready }
 

@@ -54,16 +54,13 @@ func newSite(t *testing.T) *site {
 	b, err := broker.Start(t.TempDir(), broker.Options{NoSync: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	s := &site{t: t, dir: t.TempDir(), config: processor.Config{Brokers: []string{b.Addr()}, Partitions: 2, Clock: processor.ClockLog}.Fill()}
+	s := &site{t: t, dir: t.TempDir(), config: processor.Config{Brokers: []string{b.Addr()}, Partitions: 2, Clock: processor.ClockLog, RestartDelay: 50 * time.Millisecond}.Fill()}
 	require.NoError(t, s.config.Topics().Ensure(t.Context(), s.config))
 	s.alerts = s.config.Topics().Alerts.Name
 	s.writer, err = processor.NewWriter(s.config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.writer.Close()) })
-	s.archive, err = archive.Open("archive", archive.Options{FS: vfs.NewMem()})
-	require.NoError(t, err)
-	opened := s.archive
-	t.Cleanup(func() { require.NoError(t, opened.Close()) })
+	s.archive = openArchive(t)
 	return s
 }
 
@@ -208,14 +205,14 @@ func TestItGoesOnWhereTheArchiveStands(t *testing.T) {
 	first := s.day(2)
 	s.until("the first day", func(st Status) bool { return st.Explained == first })
 	require.NoError(t, s.service.Close())
-	before := s.machine()
+	before := s.states()
 	s.beat("p0", noon.Add(72*time.Hour), 150)
 	s.explain(nil)
 	s.until("the rest", func(st Status) bool { return st.Ready && st.Explained > first && st.Explained == st.Matched })
 	require.Less(t, testutil.ToFloat64(s.service.metrics.records), 8.0, "not from the beginning: %v", before)
 }
 
-func (s *site) machine() (states []archive.State) {
+func (s *site) states() (states []archive.State) {
 	for p := range int32(s.config.Partitions) {
 		part, err := s.archive.Partition(p)
 		require.NoError(s.t, err)

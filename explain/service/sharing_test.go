@@ -4,10 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
-
-	"github.com/vigil-cds/vigil/explain/archive"
 )
 
 // Each has an archive of its own, as in two processes.
@@ -20,10 +17,7 @@ func TestTwoServicesShareThePartitionsAndEachIsAuditedByOne(t *testing.T) {
 	s.until("all of it by one", func(st Status) bool { return st.Ready && st.Matched == want })
 	first := s.service
 
-	other, err := archive.Open("other", archive.Options{FS: vfs.NewMem()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	s.archive = other
+	s.archive = openArchive(t)
 	s.explain(nil)
 	second := s.service
 	shared := func() bool {
@@ -32,5 +26,5 @@ func TestTwoServicesShareThePartitionsAndEachIsAuditedByOne(t *testing.T) {
 			one.Partitions[0].Partition != two.Partitions[0].Partition
 	}
 	require.Eventually(t, shared, 20*time.Second, 20*time.Millisecond, "each has one partition")
-	require.Never(t, func() bool { return !shared() }, 3*time.Second, 20*time.Millisecond, "and keeps it")
+	require.Never(t, func() bool { return !shared() }, 1500*time.Millisecond, 20*time.Millisecond, "and keeps it")
 }
