@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -37,6 +38,7 @@ type divergence struct {
 
 	// Of the patient's history it stands on the records up to the one offset, with a partition clock before
 	// the other instant.
+	zone    string // in which the rule set counts days
 	through int64
 	before  clinical.Instant
 }
@@ -58,6 +60,7 @@ func (a *auditor) keep(p *partition, b *archive.Batch, d *divergence) error {
 			return err
 		}
 		d.RuleSet = e.RuleSet.Hash
+		d.zone = e.RuleSet.Zone
 		known, err := processor.ParsePosition(e.Known.Position)
 		if err != nil {
 			return fmt.Errorf("reading an explanation: %w", err)
@@ -161,14 +164,14 @@ func (a *auditor) files(p *partition, d *divergence) error {
 	if err := os.WriteFile(filepath.Join(dir, "divergence.json"), data, 0o600); err != nil {
 		return err
 	}
-	at := d.at().String()
+	at, zone := d.at().String(), cmp.Or(d.zone, "UTC")
 	return os.WriteFile(filepath.Join(dir, "README.txt"), []byte(fmt.Sprintf(`The engine and its audit differ about rule %s at %s (%s); divergence.json says how.
 
 What the engine answers from these facts, and what the reference evaluator does:
 
-  vigil eval --rules rules --now %s --all facts.ndjson
-  vigil eval --rules rules --now %s --explain --rule %s facts.ndjson
+  vigil eval --rules rules --zone %s --now %s --all facts.ndjson
+  vigil eval --rules rules --zone %s --now %s --explain --rule %s facts.ndjson
 
 These files hold data of a patient.
-`, d.Rule, at, d.Kind, at, at, d.Rule)), 0o600)
+`, d.Rule, at, d.Kind, zone, at, zone, at, d.Rule)), 0o600)
 }
