@@ -26,7 +26,7 @@ const progressEvery = 10 * time.Second
 // replayedLevel is the level at which the end of a replay is logged: a short one is part of every start,
 // and nothing to tell an operator.
 func replayedLevel(records int64, took time.Duration) slog.Level {
-	if records < 10_000 && took < time.Second {
+	if records < 10_000 && took < 5*time.Second {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

@@ -27,7 +27,7 @@ const (
 	// divergencesTogether bounds how many divergences are kept in one batch: each holds both sides whole, and
 	// an engine that is wrong is wrong often.
 	divergencesTogether = 200
-	// idleAfter is how long a read of the alerts waits for the next one before it is taken for the last.
+	// idleAfter is how long a read of the alerts waits for the next one before it is given up for now.
 	idleAfter = 2 * time.Second
 	// sweepGrace is how many times longer a transition may wait that a change of the rules caused: the
 	// engine moves its patients to new rules in passing.
@@ -190,13 +190,19 @@ func (a *auditor) read(ctx context.Context, p *partition, from, end int64, f fun
 	}
 	// Closing waits for the fetch that is under way, and nobody need wait for that but Close.
 	defer a.wait.Go(func() { _, _ = records.Close(), consumer.Close() }) // what was read is read
+	return drain(ctx, records.Messages(), from, end, f)
+}
+
+// drain is read from a channel. When that is silent, as it is while a partition moves to another broker,
+// the alerts that are missing are left for the next time: none may be passed over.
+func drain(ctx context.Context, from <-chan *sarama.ConsumerMessage, next, end int64, f func(*sarama.ConsumerMessage) (taken bool, err error)) (int64, error) {
 	idle := time.NewTimer(idleAfter)
 	defer idle.Stop()
-	for next = from; next < end; {
+	for next < end {
 		select {
 		case <-ctx.Done():
 			return next, context.Cause(ctx)
-		case r, ok := <-records.Messages():
+		case r, ok := <-from:
 			if !ok {
 				return next, fmt.Errorf("reading the alerts: %w: the reader was closed", processor.ErrLogUnavailable)
 			}
@@ -207,7 +213,7 @@ func (a *auditor) read(ctx context.Context, p *partition, from, end int64, f fun
 			next = r.Offset + 1
 			idle.Reset(idleAfter)
 		case <-idle.C:
-			return end, nil // nothing more is there: markers of transactions leave gaps
+			return next, nil
 		}
 	}
 	return next, nil

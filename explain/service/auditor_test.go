@@ -3,6 +3,7 @@ package service
 import (
 	"encoding/json"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -228,4 +229,35 @@ func TestManyDivergencesAreKeptInSeveralBatches(t *testing.T) {
 	}
 	require.Len(t, b.divergences(), many)
 	require.Empty(t, a.passed)
+}
+
+// Histories go back further than computers count their seconds.
+func TestBeforeTheAlertsAreLookedAtNothingIsTakenForRemoved(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	batch := b.part.archive.Begin()
+	defer batch.Discard()
+	batch.Explain("p", archive.Entry{Sequence: 1, At: clinical.At(time.Date(1951, 2, 3, 0, 0, 0, 0, time.UTC)), ID: "p/rule/set/0/f1"})
+	require.NoError(t, batch.Commit())
+	require.NoError(t, newAuditor(b.service).unanswered(b.part, 0))
+	require.EqualValues(t, 1, b.service.metrics.pendingOf(0))
+	require.Zero(t, b.service.metrics.expiredCount.Load())
+}
+
+// While a partition moves to another broker nothing comes. What was not read is not taken for read.
+func TestAlertsThatDoNotComeAreReadTheNextTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := make(chan *sarama.ConsumerMessage, 2)
+		from <- &sarama.ConsumerMessage{Offset: 5}
+		from <- &sarama.ConsumerMessage{Offset: 6}
+		read := 0
+		next, err := drain(t.Context(), from, 5, 9, func(*sarama.ConsumerMessage) (bool, error) { read++; return true, nil })
+		require.NoError(t, err)
+		require.Equal(t, 2, read)
+		require.EqualValues(t, 7, next)
+
+		close(from)
+		_, err = drain(t.Context(), from, 7, 9, nil)
+		require.ErrorIs(t, err, processor.ErrLogUnavailable)
+	})
 }
