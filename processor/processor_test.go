@@ -344,9 +344,9 @@ func TestOnlyALongReplayIsToldToTheOperator(t *testing.T) {
 		want    slog.Level
 	}{
 		{1, time.Millisecond, slog.LevelDebug},
-		{9_999, 999 * time.Millisecond, slog.LevelDebug},
+		{9_999, 4999 * time.Millisecond, slog.LevelDebug},
 		{10_000, time.Millisecond, slog.LevelInfo},
-		{1, time.Second, slog.LevelInfo},
+		{1, 5 * time.Second, slog.LevelInfo},
 	} {
 		require.Equal(t, c.want, replayedLevel(c.records, c.took), "%d in %s", c.records, c.took)
 	}

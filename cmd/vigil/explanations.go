@@ -82,20 +82,31 @@ func (x *explanations) behind(err error) error {
 	return err
 }
 
+// joining is how long a question waits for this process to be given its partitions.
+const joining = 3 * time.Second
+
 // owned says whether this process is the one to ask about a patient.
-func (x *explanations) owned(patient string) error {
-	switch {
-	case x.service.Follows(processor.Partition(patient, x.partitions)):
-		return nil
-	case len(x.service.Status().Partitions) == 0: // between two sessions of the group
-		return api.ErrCatchingUp
+func (x *explanations) owned(ctx context.Context, patient string) error {
+	ctx, cancel := context.WithTimeout(ctx, joining)
+	defer cancel()
+	for {
+		switch {
+		case x.service.Follows(processor.Partition(patient, x.partitions)):
+			return nil
+		case len(x.service.Status().Partitions) > 0:
+			return api.ErrNotServed
+		}
+		select {
+		case <-ctx.Done(): // between two sessions of the group
+			return api.ErrCatchingUp
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return api.ErrNotServed
 }
 
 // Explain implements api.Explanations.
 func (x *explanations) Explain(ctx context.Context, q replay.Question) (*record.Explanation, error) {
-	if err := x.owned(q.Patient); err != nil {
+	if err := x.owned(ctx, q.Patient); err != nil {
 		return nil, err
 	}
 	e, err := x.Desk.Explain(ctx, q)
@@ -104,7 +115,7 @@ func (x *explanations) Explain(ctx context.Context, q replay.Question) (*record.
 
 // Compare implements api.Explanations.
 func (x *explanations) Compare(ctx context.Context, earlier, later replay.Question) (*record.Difference, error) {
-	if err := x.owned(later.Patient); err != nil {
+	if err := x.owned(ctx, later.Patient); err != nil {
 		return nil, err
 	}
 	d, err := x.Desk.Compare(ctx, earlier, later)
