@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -231,5 +232,34 @@ func BenchmarkAnswer(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestOneByteEditedInTheArchiveBreaksTheChainThere(t *testing.T) {
+	f := follow(t)
+	f.activate(pack)
+	f.state("p1", noon, creatinine("a", 1, noon-day, 1.0), creatinine("b", 1, noon, 1.9))
+	f.state("p1", noon+10*day, creatinine("c", 1, noon+10*day, 1.0))
+	f.flush()
+	part, err := f.archive.Partition(3)
+	require.NoError(t, err)
+	var second archive.Entry
+	require.NoError(t, part.Explanations("p1", clinical.Never, clinical.Forever, 1, 1, func(e archive.Entry) error {
+		second = e
+		second.Data = slices.Clone(e.Data)
+		return nil
+	}))
+	for _, at := range []int{0, len(second.Data) / 3, len(second.Data) / 2, len(second.Data) - 1} {
+		edited := second
+		edited.Data = slices.Clone(second.Data)
+		edited.Data[at] ^= 1
+		b := part.Begin()
+		b.Explain("p1", edited)
+		require.NoError(t, b.Commit())
+		v, err := f.desk.Verify(context.Background(), "p1", 4)
+		require.NoError(t, err)
+		require.Len(t, v.Breaks, 1, "byte %d", at)
+		require.EqualValues(t, 2, v.Breaks[0].Sequence)
+		require.Equal(t, record.Altered, v.Breaks[0].Reason)
 	}
 }
