@@ -52,6 +52,7 @@ func (s *Service) member(ctx context.Context) error {
 		return err
 	}
 	config.ChannelBufferSize = 256
+	config.Consumer.Fetch.Default = 128 << 10 // a broker in this process answers one request at a time: a short one keeps nobody waiting
 	config.Consumer.Return.Errors = false
 	group, err := sarama.NewConsumerGroup(s.config.Log.Brokers, s.topics.ExplainGroup, config)
 	if err != nil {

@@ -46,6 +46,9 @@ const (
 	wanted = 200 * time.Millisecond
 	// stretch is how long is worked between two rests.
 	stretch = time.Millisecond
+	// polite is how many milliseconds longer it rests when live rules have a record in hand: whoever waits
+	// for that one would notice.
+	polite = 4
 	// look is how often a pause looks whether it may end.
 	look = 20 * time.Millisecond
 	// keep is how long a partition that is behind may have one turn after the other, since its patients are
@@ -149,6 +152,12 @@ func (p *pace) yield(ctx context.Context) {
 	p.halt(ctx)
 	if p.share < 1 {
 		time.Sleep(time.Duration(float64(worked) * (1/p.share - 1)))
+	}
+	for range polite {
+		if p.lag == nil || p.lag() == 0 || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
 	}
 	p.worked = time.Now()
 }
