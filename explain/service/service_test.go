@@ -278,9 +278,11 @@ func TestTheAuditTellsEveryWayToDiffer(t *testing.T) {
 		}))
 	}
 	require.Equal(t, map[string]int{differs: 1, alertOnly: 1, explanationOnly: 2}, kinds)
-	files, err := filepath.Glob(filepath.Join(s.dir, "divergences", "*", "*"))
-	require.NoError(t, err)
-	require.Len(t, files, 4*4, "rules, facts, what each side says, and how to run it")
+	var files []string
+	require.Eventually(t, func() bool { // they are written when the archive has the divergence
+		files, _ = filepath.Glob(filepath.Join(s.dir, "divergences", "*", "*"))
+		return len(files) == 4*4
+	}, 20*time.Second, 20*time.Millisecond, "rules, facts, what each side says, and how to run it")
 	info, err := os.Stat(files[0])
 	require.NoError(t, err)
 	require.Zero(t, info.Mode().Perm()&0o077, "data of a patient is for its owner")
