@@ -23,9 +23,6 @@ type explaining struct {
 	all  bool   // and those that are false
 }
 
-// lookAhead is how far an explanation looks for what time alone will change.
-const lookAhead = clinical.Instant(10 * 366 * 24 * time.Hour / time.Millisecond)
-
 // filesTopic stands for the log of what files state.
 const filesTopic = "files"
 
@@ -72,7 +69,7 @@ func (a *app) explainFiles(ctx context.Context, set *rules.Set, zone *time.Locat
 			if x.rule == "" && !x.all && reference.Truth(rule, history, x.now) == rules.False {
 				continue
 			}
-			if err := a.printExplanation(reference.Answer(rule, history, x.now, x.now+lookAhead, frame)); err != nil {
+			if err := a.printExplanation(reference.Answer(rule, history, x.now, x.now+replay.Ahead, frame)); err != nil {
 				return err
 			}
 			shown++

@@ -149,12 +149,12 @@ func (a *app) printExplained(body []byte, q *explainQuery, server string) error 
 	case q.html != "":
 		return a.writePage(q.html, func(w io.Writer) error {
 			if q.compare != "" {
-				return render.HTMLDifference(w, &d, zoneOf(&d.Later))
+				return render.HTMLDifference(w, &d, nil)
 			}
-			return render.HTML(w, &e, zoneOf(&e))
+			return render.HTML(w, &e, nil)
 		})
 	case q.sentence:
-		_, err := fmt.Fprintln(a.stdout, render.Sentence(&e, zoneOf(&e)))
+		_, err := fmt.Fprintln(a.stdout, render.Sentence(&e, nil))
 		return err
 	case q.compare != "":
 		return render.TextDifference(a.stdout, &d, a.textOptions(&d.Later))

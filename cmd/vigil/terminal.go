@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"time"
 
 	"golang.org/x/term"
 
@@ -39,14 +38,5 @@ func width(w io.Writer) int {
 // textOptions are those of an explanation on the standard output: in colour for a person who has not said
 // otherwise (https://no-color.org).
 func (a *app) textOptions(e *record.Explanation) render.TextOptions {
-	return render.TextOptions{Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "", Width: width(a.stdout), Zone: zoneOf(e)}
-}
-
-// zoneOf is the zone in which the explained rule counts its days.
-func zoneOf(e *record.Explanation) *time.Location {
-	zone, err := time.LoadLocation(e.RuleSet.Zone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
+	return render.TextOptions{Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "", Width: width(a.stdout)}
 }

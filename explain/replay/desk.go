@@ -35,8 +35,8 @@ type Desk struct {
 	answers *prometheus.HistogramVec
 }
 
-// ahead is how far into the future an answer looks for what time alone will change.
-const ahead = clinical.Instant(200 * 366 * 24 * 3600 * 1000)
+// Ahead is how far into the future an answer looks for what time alone will change: longer than any life.
+const Ahead = clinical.Instant(200 * 366 * 24 * 3600 * 1000)
 
 // NewDesk opens the desk. The error is of registering its metrics.
 func NewDesk(o DeskOptions) (*Desk, error) {
@@ -57,7 +57,7 @@ func (d *Desk) Explain(ctx context.Context, q Question) (*record.Explanation, er
 	if err != nil {
 		return nil, err
 	}
-	e := s.set.Reference.Answer(s.rule, s.history, s.at, s.at+ahead, s.frame)
+	e := s.set.Reference.Answer(s.rule, s.history, s.at, s.at+Ahead, s.frame)
 	d.answers.WithLabelValues(string(e.Truth)).Observe(time.Since(began).Seconds())
 	return e, nil
 }
@@ -85,7 +85,7 @@ type sight struct {
 }
 
 func (s *sight) answer() *record.Explanation {
-	return s.set.Reference.Answer(s.rule, s.history, s.at, s.at+ahead, s.frame)
+	return s.set.Reference.Answer(s.rule, s.history, s.at, s.at+Ahead, s.frame)
 }
 
 func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {

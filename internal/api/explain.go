@@ -67,31 +67,20 @@ const textWidth = 100
 // writeForm writes what explanation gave as anything but JSON.
 func writeForm(w io.Writer, answer any, as form) error {
 	if d, ok := answer.(*record.Difference); ok {
-		zone := zoneOf(&d.Later)
 		if as == asHTML {
-			return render.HTMLDifference(w, d, zone)
+			return render.HTMLDifference(w, d, nil)
 		}
-		return render.TextDifference(w, d, render.TextOptions{Width: textWidth, Zone: zone})
+		return render.TextDifference(w, d, render.TextOptions{Width: textWidth})
 	}
 	e := answer.(*record.Explanation)
-	zone := zoneOf(e)
 	switch as {
 	case asHTML:
-		return render.HTML(w, e, zone)
+		return render.HTML(w, e, nil)
 	case asSentence:
-		_, err := fmt.Fprintln(w, render.Sentence(e, zone))
+		_, err := fmt.Fprintln(w, render.Sentence(e, nil))
 		return err
 	}
-	return render.Text(w, e, render.TextOptions{Width: textWidth, Zone: zone})
-}
-
-// zoneOf is the zone in which the explained rule counts its days.
-func zoneOf(e *record.Explanation) *time.Location {
-	zone, err := time.LoadLocation(e.RuleSet.Zone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
+	return render.Text(w, e, render.TextOptions{Width: textWidth})
 }
 
 // The pauses between looking whether explanations have come as far as an event.
