@@ -9,7 +9,8 @@ import (
 
 const day = clinical.Instant(24 * 60 * 60 * 1000)
 
-// ago is the instant d before t: the calendar months first, then the milliseconds.
+// ago is the instant d before t, or after it where d is negative: the calendar months first, then the
+// milliseconds.
 //
 // n months before is the same day of the month and the same time since the start of that day. In a
 // month that is too short for the day it is the month's last millisecond, on a day that is too short
@@ -25,8 +26,11 @@ func monthsAgo(n int, t clinical.Instant, zone *time.Location) clinical.Instant 
 	year, month, dayOfMonth := t.Time().In(zone).Date()
 	sinceMidnight := t - midnight(year, month, dayOfMonth, zone)
 	year, month = year-n/12, month-time.Month(n%12)
-	if month < time.January {
+	switch {
+	case month < time.January:
 		year, month = year-1, month+12
+	case month > time.December:
+		year, month = year+1, month-12
 	}
 	if dayOfMonth > daysIn(year, month) {
 		return midnight(year, month+1, 1, zone) - 1

@@ -61,7 +61,8 @@ type search struct {
 	rule     *rules.Rule
 	terms    []*rules.Term
 	now      clinical.Instant
-	work     int // how many facts may still be looked at
+	work     int  // how many facts may still be looked at
+	entire   bool // a fact may make others belong: each trial reads the whole history
 
 	stream string // of the fact last tried, for which the following is prepared
 	spots  []spot
@@ -81,6 +82,7 @@ type spot struct {
 func (r *reading) search(rule *rules.Rule, now clinical.Instant) *search {
 	s := &search{whole: r, rule: rule, terms: termsOf(rule.When), now: now, work: remedyWork,
 		reading: &reading{Reference: r.Reference, whole: true, members: map[int][]member{}, persons: r.persons}}
+	s.entire = r.derived(s.terms)
 	for _, in := range s.inputs() {
 		s.members[in.ID] = s.resting(in.ID)
 	}
@@ -117,13 +119,16 @@ func (s *search) statement(f clinical.Fact) Statement {
 // holds says whether the rule is true with the fact, which is dated now, added. It is false, too, when
 // there has been work enough.
 func (s *search) holds(f clinical.Fact) bool {
+	if s.entire {
+		return s.holdsOf(append(slices.Clip(s.whole.history), s.statement(f)))
+	}
 	s.prepare(f.Stream)
 	if s.work -= s.cost; s.work < 0 {
 		return false
 	}
 	for _, spot := range s.spots {
 		s.members[spot.input.ID] = spot.without
-		if value, ok := s.belongs(spot.input, f); ok {
+		if value, ok := s.alone(spot.input, f); ok {
 			spot.with[spot.place] = member{Statement: s.statement(f), value: value}
 			s.members[spot.input.ID] = spot.with
 		}
@@ -133,6 +138,19 @@ func (s *search) holds(f clinical.Fact) bool {
 		s.members[spot.input.ID] = spot.without
 	}
 	return holds
+}
+
+// holdsOf says whether the rule is true of a history. It is false, too, when there has been work enough.
+func (s *search) holdsOf(h History) bool {
+	for _, in := range s.inputs() {
+		s.work -= len(h) * len(s.rests[in.ID])
+	}
+	return s.work >= 0 && s.Reference.Truth(s.rule, h, s.now) == rules.True
+}
+
+// would says whether the fact, stated now, would belong to the input, and its value there.
+func (s *search) would(in *rules.Input, f clinical.Fact) (rules.Value, bool) {
+	return s.whole.belongs(in, s.statement(f))
 }
 
 func (s *search) truth() rules.Truth {
@@ -221,7 +239,7 @@ func (s *search) others() []remedy {
 			continue
 		}
 		for _, f := range s.variants(in) {
-			value, ok := s.belongs(in, f)
+			value, ok := s.would(in, f)
 			if !ok || !s.holds(f) {
 				continue
 			}

@@ -33,7 +33,7 @@ func (s *search) pattern(in *rules.Input) clinical.Fact {
 	if lasting(in.Kind) {
 		f.End = clinical.Forever
 	}
-	if _, ok := s.belongs(in, f); !ok {
+	if _, ok := s.alone(in, f); !ok {
 		for _, condition := range in.Where {
 			grant(&d, condition, true)
 		}

@@ -53,7 +53,7 @@ func (l *line) try(x float64) bool {
 		return false
 	}
 	f := l.fact(x)
-	_, belongs := l.belongs(l.input, f)
+	_, belongs := l.would(l.input, f)
 	return belongs && l.holds(f)
 }
 

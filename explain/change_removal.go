@@ -66,6 +66,9 @@ func (s *search) removable(t *rules.Term) []member {
 // holdsWithout says whether the rule is true without a fact. It is false, too, when there has been work
 // enough.
 func (s *search) holdsWithout(gone Statement) bool {
+	if s.entire {
+		return s.holdsOf(slices.DeleteFunc(slices.Clone(s.whole.history), func(x Statement) bool { return x.Order == gone.Order }))
+	}
 	if s.gaps == nil {
 		s.gaps = map[int]*gap{}
 		for _, in := range s.inputs() {

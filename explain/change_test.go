@@ -127,7 +127,7 @@ func requireRemedy(t *testing.T, r *reading, rule *rules.Rule, now clinical.Inst
 	if x.Kind == record.Add {
 		changed = append(changed, Statement{Fact: x.added, Order: 1 << 60})
 		require.Equal(t, now, x.added.Time)
-		_, belongs := r.belongs(x.Input, x.added)
+		_, belongs := r.alone(x.Input, x.added)
 		require.True(t, belongs)
 	} else {
 		for i, s := range changed {

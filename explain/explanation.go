@@ -43,7 +43,7 @@ func (c *Course) Explain(t Turn, cause record.Cause, gone, added []Statement, f 
 	}
 	asked := func(s Statement) bool {
 		return slices.ContainsFunc(termsOf(t.Rule.When), func(q *rules.Term) bool {
-			return takes(c.reading.program.Inputs[q.Input], s.Fact.Stream)
+			return c.reading.concerns(q, s.Fact.Stream)
 		})
 	}
 	for _, s := range added {
@@ -121,6 +121,13 @@ func (w *witness) evidence(enough map[uint64]bool) (terms []record.Term, facts [
 		if latest := w.latest(t); len(seen) == 0 && latest != nil {
 			all = append(all, *latest)
 		}
+		for _, m := range shown[i] { // what makes it one of a derived input's facts
+			w.behind(w.program.Inputs[t.Input], m.Statement, func(x member) {
+				if enough[x.Order] {
+					all = append(all, x)
+				}
+			})
+		}
 	}
 	slices.SortFunc(all, inOrderOfTime)
 	all = slices.CompactFunc(all, func(x, y member) bool { return x.Order == y.Order })
@@ -144,18 +151,9 @@ func (w *witness) evidence(enough map[uint64]bool) (terms []record.Term, facts [
 func (w *witness) seen(t *rules.Term) []member {
 	switch t.Op {
 	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
-		if n := len(w.persons); n > 0 {
-			return []member{{Statement: w.persons[n-1]}}
-		}
-		return nil
+		return w.latestPerson()
 	case rules.Active:
-		var holding []member
-		for _, m := range w.input(t.Input) {
-			if m.Fact.Time <= w.now && w.now <= m.Fact.End {
-				holding = append(holding, m)
-			}
-		}
-		return holding
+		return holding(w.input(t.Input), w.now)
 	}
 	return w.window(t, w.now)
 }

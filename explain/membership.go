@@ -18,8 +18,8 @@ func takes(in *rules.Input, s clinical.Stream) bool {
 	return in.Codes == nil || slices.ContainsFunc(s.Codes, listed)
 }
 
-// belongs says whether the fact belongs to the input, and its value there.
-func (r *Reference) belongs(in *rules.Input, f clinical.Fact) (rules.Value, bool) {
+// alone says whether the fact belongs to the input as far as it alone can tell, and its value there.
+func (r *Reference) alone(in *rules.Input, f clinical.Fact) (rules.Value, bool) {
 	no := rules.Value{}
 	if !takes(in, f.Stream) {
 		return no, false
@@ -43,6 +43,9 @@ func (r *Reference) belongs(in *rules.Input, f clinical.Fact) (rules.Value, bool
 
 	// Every condition is true of it; unknown is not enough.
 	for _, condition := range in.Where {
+		if relates(condition) {
+			continue
+		}
 		fact := scope{attribute: func(name string) property { return r.propertyOf(in, d, value, name) }}
 		if evaluate(condition, fact).Truth() != rules.True {
 			return no, false

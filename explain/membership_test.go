@@ -129,7 +129,7 @@ func TestAFactBelongsToAnInput(t *testing.T) {
 			in := *c.input
 			in.ID = 0
 			r := NewReference(&rules.Program{Units: site.Units, Inputs: []*rules.Input{&in}})
-			got, ok := r.belongs(&in, c.fact)
+			got, ok := r.alone(&in, c.fact)
 			require.Equal(t, c.belongs, ok)
 			require.Equal(t, value(c.value), got)
 		})

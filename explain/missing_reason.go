@@ -105,7 +105,7 @@ func (b *blame) leftOut(t *rules.Term, in *rules.Input, from clinical.Instant) s
 		if last != nil && cmp.Or(cmp.Compare(s.Fact.Time, last.Fact.Time), cmp.Compare(s.Order, last.Order)) < 0 {
 			continue
 		}
-		if _, belongs := b.belongs(in, s.Fact); !belongs {
+		if _, belongs := b.belongs(in, *s); !belongs {
 			last = s
 		}
 	}
@@ -116,19 +116,19 @@ func (b *blame) leftOut(t *rules.Term, in *rules.Input, from clinical.Instant) s
 	if last.Fact.Time != clinical.Never {
 		when = "one " + apart(last.Fact.Time, b.now) + " before"
 	}
-	return "; " + when + " is left out: " + b.against(in, last.Fact)
+	return "; " + when + " is left out: " + b.against(in, *last)
 }
 
 // against says for what reason a fact with one of the input's codes does not belong to the input.
-func (r *reading) against(in *rules.Input, f clinical.Fact) string {
-	d := detailOf(f)
+func (r *reading) against(in *rules.Input, s Statement) string {
+	d := detailOf(s.Fact)
 	switch {
 	case negated(d) && !r.asks[in.ID].negated:
 		return "it says that this was not so, or not done"
 	case d.Type == clinical.AbsentValue && !r.asks[in.ID].absent:
 		return "it says that its value is absent"
 	}
-	value, ok := r.valueIn(in, f, d)
+	value, ok := r.valueIn(in, s.Fact, d)
 	switch {
 	case !ok && d.Unit == "":
 		return "its number has no unit"
@@ -137,8 +137,7 @@ func (r *reading) against(in *rules.Input, f clinical.Fact) string {
 	}
 	var unmet []string
 	for _, condition := range in.Where {
-		fact := scope{attribute: func(name string) property { return r.propertyOf(in, d, value, name) }}
-		if evaluate(condition, fact).Truth() != rules.True {
+		if evaluate(condition, r.about(in, s, value)).Truth() != rules.True {
 			unmet = append(unmet, condition.String())
 		}
 	}

@@ -205,7 +205,7 @@ func lastIndex(facts []member, is func(member) bool) int {
 
 // activeOutlasts is when the last of the periods that hold now has ended, or else the next begins.
 func (r *reading) activeOutlasts(facts []member, now clinical.Instant) clinical.Instant {
-	if active(facts, now) {
+	if len(holding(facts, now)) > 0 {
 		end := now
 		for _, m := range facts {
 			if m.Fact.Time <= now {

@@ -14,6 +14,14 @@ func (r *reading) person() (clinical.Fact, bool) {
 	return r.persons[len(r.persons)-1].Fact, true
 }
 
+// latestPerson is the statement that says it, if there is one.
+func (r *reading) latestPerson() []member {
+	if n := len(r.persons); n > 0 {
+		return []member{{Statement: r.persons[n-1]}}
+	}
+	return nil
+}
+
 // patient answers the terms about the patient. They take no window.
 func (r *reading) patient(op rules.Op, now clinical.Instant) rules.Value {
 	person, known := r.person()

@@ -16,7 +16,9 @@ type reading struct {
 	history History          // every fact
 	whole   bool             // members has every input that any fact belongs to
 	members map[int][]member // by input; what is not there and not whole is read when a term asks
-	persons []Statement      // what was said about the patient's own person, in the order of the log
+	// eligible are, of a whole reading's derived inputs, the facts that belong as far as each alone can tell.
+	eligible map[int][]member
+	persons  []Statement // what was said about the patient's own person, in the order of the log
 }
 
 // member is a fact that belongs to an input, with its value in the input's type and unit: missing when
@@ -62,7 +64,7 @@ func (r *reading) input(id int) []member {
 		if !takes(in, s.Fact.Stream) {
 			continue
 		}
-		if value, ok := r.belongs(in, s.Fact); ok {
+		if value, ok := r.belongs(in, s); ok {
 			members = append(members, member{Statement: s, value: value})
 		}
 	}
@@ -82,18 +84,32 @@ func (r *reading) expr(e rules.Expr, now clinical.Instant) rules.Value {
 
 // readWhole is a reading of every input, which change keeps up to date.
 func (r *Reference) readWhole(h History) *reading {
-	p := &reading{Reference: r, whole: true, members: map[int][]member{}, persons: persons(h)}
+	p := &reading{Reference: r, whole: true, members: map[int][]member{}, eligible: map[int][]member{}, persons: persons(h)}
 	for _, s := range h {
 		for _, id := range r.takersOf(s.Fact.Stream) {
-			if value, ok := r.belongs(r.program.Inputs[id], s.Fact); ok {
-				p.members[id] = append(p.members[id], member{Statement: s, value: value})
+			if value, ok := r.alone(r.program.Inputs[id], s.Fact); ok {
+				into := p.into(id)
+				into[id] = append(into[id], member{Statement: s, value: value})
 			}
 		}
 	}
-	for _, members := range p.members {
-		slices.SortFunc(members, inOrderOfTime)
+	for _, known := range []map[int][]member{p.members, p.eligible} {
+		for _, members := range known {
+			slices.SortFunc(members, inOrderOfTime)
+		}
+	}
+	for _, id := range r.program.Derived() { // each after those that it asks
+		p.members[int(id)] = p.admitted(r.program.Inputs[id], p.eligible[int(id)])
 	}
 	return p
+}
+
+// into is where a whole reading puts what belongs to an input as far as the fact alone can tell.
+func (r *reading) into(input int) map[int][]member {
+	if len(r.program.Inputs[input].Terms) > 0 {
+		return r.eligible
+	}
+	return r.members
 }
 
 // change takes statements out of a whole reading and puts others in. It tells touched the inputs whose
@@ -102,6 +118,9 @@ func (r *reading) change(gone, added []Statement, touched func(input int)) {
 	for _, s := range gone {
 		r.persons = slices.DeleteFunc(r.persons, func(x Statement) bool { return x.Order == s.Order })
 		for _, id := range r.takersOf(s.Fact.Stream) {
+			if len(r.program.Inputs[id].Terms) > 0 {
+				continue // settle looks after them
+			}
 			members := r.members[id]
 			if i, found := slices.BinarySearchFunc(members, member{Statement: s}, inOrderOfTime); found {
 				r.members[id] = slices.Delete(members, i, i+1)
@@ -112,7 +131,10 @@ func (r *reading) change(gone, added []Statement, touched func(input int)) {
 	for _, s := range added {
 		r.persons = meet(r.persons, s)
 		for _, id := range r.takersOf(s.Fact.Stream) {
-			if value, ok := r.belongs(r.program.Inputs[id], s.Fact); ok {
+			if len(r.program.Inputs[id].Terms) > 0 {
+				continue
+			}
+			if value, ok := r.alone(r.program.Inputs[id], s.Fact); ok {
 				m := member{Statement: s, value: value}
 				i, _ := slices.BinarySearchFunc(r.members[id], m, inOrderOfTime)
 				r.members[id] = slices.Insert(r.members[id], i, m)
@@ -120,4 +142,5 @@ func (r *reading) change(gone, added []Statement, touched func(input int)) {
 			}
 		}
 	}
+	r.settle(gone, added, touched)
 }

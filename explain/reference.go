@@ -16,6 +16,7 @@ type Reference struct {
 	program *rules.Program
 	asks    []asks    // by input
 	asking  [][]int32 // by input: the rules whose condition asks it
+	rests   [][]int   // by input: see restsOn
 
 	conversions sync.Map // [2]string, from and to → conversion
 	takers      sync.Map // a stream's key → []int, the inputs that list one of its codes
@@ -29,8 +30,9 @@ type asks struct{ negated, absent bool }
 
 // NewReference evaluates p.
 func NewReference(p *rules.Program) *Reference {
-	r := &Reference{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs))}
+	r := &Reference{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs)), rests: make([][]int, len(p.Inputs))}
 	for i, in := range p.Inputs {
+		r.rests[i] = r.restsOn(i)
 		r.asks[i] = asks{asksFor(in.Where, clinical.AttrNegated), asksFor(in.Where, clinical.AttrAbsentReason)}
 	}
 	for i, rule := range p.Rules {

@@ -21,6 +21,7 @@ func (w *witness) suffices(e rules.Expr, truth rules.Truth, tree *node) map[uint
 		for _, t := range terms {
 			for _, m := range w.seen(t) {
 				kept = append(kept, m.Order)
+				w.behind(w.program.Inputs[t.Input], m.Statement, func(x member) { kept = append(kept, x.Order) })
 			}
 		}
 		slices.Sort(kept)
@@ -57,8 +58,10 @@ func (w *witness) supporters(n *node) []uint64 {
 			return
 		}
 		if n.term >= 0 {
-			for _, m := range w.supporting(w.terms[n.term]) {
+			t := w.terms[n.term]
+			for _, m := range w.supporting(t) {
 				orders = append(orders, m.Order)
+				w.behind(w.program.Inputs[t.Input], m.Statement, func(x member) { orders = append(orders, x.Order) })
 			}
 		}
 		for i := range n.kids {
@@ -120,21 +123,42 @@ func (r *reading) only(terms []*rules.Term, orders []uint64) *reading {
 	}
 	p := &reading{Reference: r.Reference, whole: true, members: make(map[int][]member, len(terms))}
 	for _, t := range terms {
-		if r.program.Inputs[t.Input].Kind == clinical.KindPatient {
-			if n := len(r.persons); n > 0 && kept(r.persons[n-1].Order) {
+		for _, id := range r.rests[t.Input] {
+			in := r.program.Inputs[id]
+			if n := len(r.persons); in.Kind == clinical.KindPatient && n > 0 && kept(r.persons[n-1].Order) {
 				p.persons = r.persons[n-1:]
 			}
-		}
-		if _, done := p.members[t.Input]; done {
-			continue
-		}
-		var members []member
-		for _, m := range r.input(t.Input) {
-			if kept(m.Order) {
-				members = append(members, m)
+			if _, done := p.members[id]; done {
+				continue
 			}
+			var members []member
+			for _, m := range r.mayBelong(id) {
+				if kept(m.Order) && p.related(in, m.Statement, m.value) {
+					members = append(members, m)
+				}
+			}
+			p.members[id] = members
 		}
-		p.members[t.Input] = members
 	}
 	return p
+}
+
+// mayBelong is the facts that belong to the input, or to a derived one as far as each alone can tell: with
+// fewer facts of other inputs, more of them may.
+func (r *reading) mayBelong(id int) []member {
+	in := r.program.Inputs[id]
+	if len(in.Terms) == 0 {
+		return r.input(id)
+	}
+	if r.whole {
+		return r.eligible[id]
+	}
+	var members []member
+	for _, s := range r.history {
+		if value, ok := r.alone(in, s.Fact); ok {
+			members = append(members, member{Statement: s, value: value})
+		}
+	}
+	slices.SortFunc(members, inOrderOfTime)
+	return members
 }

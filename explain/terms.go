@@ -16,9 +16,13 @@ func (r *reading) term(t *rules.Term, now clinical.Instant) rules.Value {
 	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
 		return r.patient(t.Op, now)
 	case rules.Active:
-		return rules.BoolOf(active(r.input(t.Input), now))
+		return rules.BoolOf(len(holding(r.input(t.Input), now)) > 0)
 	}
-	facts := r.window(t, now)
+	return r.answer(t, r.window(t, now), now)
+}
+
+// answer is the term's answer over these facts, as of now.
+func (r *reading) answer(t *rules.Term, facts []member, now clinical.Instant) rules.Value {
 	switch t.Op {
 	case rules.Exists:
 		return rules.BoolOf(len(facts) > 0)
@@ -64,14 +68,15 @@ func since(facts []member, t clinical.Instant) int {
 	return sort.Search(len(facts), func(i int) bool { return facts[i].Fact.Time >= t })
 }
 
-// active says whether some fact has begun and not ended.
-func active(facts []member, now clinical.Instant) bool {
+// holding is the facts that have begun and not ended.
+func holding(facts []member, now clinical.Instant) []member {
+	var held []member
 	for _, m := range facts {
 		if m.Fact.Time <= now && now <= m.Fact.End {
-			return true
+			held = append(held, m)
 		}
 	}
-	return false
+	return held
 }
 
 // times answers about when the facts were, whether or not they carry a value.

@@ -39,7 +39,7 @@ func (r *reading) condition(e rules.Expr) bool {
 		return e.Value.Kind == rules.Boolean
 	case *rules.TermRef:
 		switch e.Term.Op {
-		case rules.Exists, rules.Active, rules.Deceased:
+		case rules.Exists, rules.Active, rules.Overlaps, rules.Deceased:
 			return true
 		case rules.Last, rules.First:
 			return r.program.Inputs[e.Term.Input].Type == clinical.Boolean

@@ -18,7 +18,7 @@ type Plan struct {
 	baselineRest []int32 // unknown at the baseline
 
 	mu      sync.Mutex
-	matches atomic.Pointer[map[clinical.StreamID][]int32]
+	matches atomic.Pointer[map[clinical.StreamID]fed]
 	scratch sync.Pool // *evaluation
 }
 
@@ -28,7 +28,7 @@ const maxMatches = 1 << 16
 // NewPlan prepares a program.
 func NewPlan(p *rules.Program) *Plan {
 	plan := &Plan{Program: p}
-	plan.matches.Store(&map[clinical.StreamID][]int32{})
+	plan.matches.Store(&map[clinical.StreamID]fed{})
 	plan.scratch.New = func() any { return newEvaluation(plan) }
 	e := plan.begin(clinical.Never)
 	defer plan.end(e)
@@ -55,24 +55,33 @@ func (p *Plan) BaselineTrue() []int32 { return p.baselineTrue }
 // BaselineUnknown lists the rules that are unknown for a patient without any fact, ascending.
 func (p *Plan) BaselineUnknown() []int32 { return p.baselineRest }
 
-// inputsOf remembers Program.Match for each stream, since the same few thousand occur in every patient.
+// fed is the inputs to which facts of a stream may belong: as they are, or once that has been settled.
+type fed struct{ inputs, candidates []int32 }
+
+// inputsOf lists the inputs whose facts lie in the stream.
 func (p *Plan) inputsOf(id clinical.StreamID, s clinical.Stream) []int32 {
-	if inputs, ok := (*p.matches.Load())[id]; ok {
-		return inputs
+	return p.fedBy(id, s).inputs
+}
+
+// fedBy remembers Program.Match and Program.Candidates for each stream, since the same few thousand occur in
+// every patient.
+func (p *Plan) fedBy(id clinical.StreamID, s clinical.Stream) fed {
+	if found, ok := (*p.matches.Load())[id]; ok {
+		return found
 	}
-	inputs := p.Program.Match(s)
+	found := fed{inputs: p.Program.Match(s), candidates: p.Program.Candidates(s)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	held := *p.matches.Load()
-	next := make(map[clinical.StreamID][]int32, len(held)+1)
+	next := make(map[clinical.StreamID]fed, len(held)+1)
 	if len(held) < maxMatches {
 		for k, v := range held {
 			next[k] = v
 		}
 	}
-	next[id] = inputs
+	next[id] = found
 	p.matches.Store(&next)
-	return inputs
+	return found
 }
 
 func (p *Plan) begin(now clinical.Instant) *evaluation {

@@ -80,8 +80,9 @@ func firstInstant(d rules.Duration, t clinical.Instant, zone *time.Location) cli
 	}
 	const day = 24 * 60 * 60 * 1000
 	months := clinical.Instant(d.Months)
-	lo := t + clinical.Instant(d.Millis) + months*28*day - 4*day // too early
-	hi := t + clinical.Instant(d.Millis) + months*31*day + 4*day // late enough
+	near, far := months*28*day, months*31*day
+	lo := t + clinical.Instant(d.Millis) + min(near, far) - 4*day // too early
+	hi := t + clinical.Instant(d.Millis) + max(near, far) + 4*day // late enough
 	for lo+1 < hi {
 		mid := lo + (hi-lo)/2
 		if d.Before(mid, zone) >= t {
@@ -93,10 +94,13 @@ func firstInstant(d rules.Duration, t clinical.Instant, zone *time.Location) cli
 	return hi
 }
 
-// later adds without running past Forever.
+// later adds without running past Forever or, where by is negative, past Never.
 func later(t, by clinical.Instant) clinical.Instant {
-	if t > clinical.Forever-by {
+	switch {
+	case by > 0 && t > clinical.Forever-by:
 		return clinical.Forever
+	case by < 0 && t < clinical.Never-by:
+		return clinical.Never
 	}
 	return t + by
 }

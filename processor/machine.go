@@ -213,7 +213,9 @@ func (m *Machine) state(b *store.Batch, rec *clinical.Record, offset int64, cloc
 		}
 	}
 	p := &next
+	settled := p.History
 	var touched []clinical.Stream
+	var touchedIDs []clinical.StreamID
 	order := uint64(offset) << seqBits
 	for i := range rec.Assertions {
 		a := &rec.Assertions[i]
@@ -229,7 +231,7 @@ func (m *Machine) state(b *store.Batch, rec *clinical.Record, offset int64, cloc
 			if s == nil {
 				s = held.Get(id)
 			}
-			touched = append(touched, s.Stream)
+			touched, touchedIDs = append(touched, s.Stream), append(touchedIDs, id)
 		}
 		if m.plan != nil && m.observe.Unconvertible != nil && len(ids) > 0 {
 			m.report(a, rec, offset)
@@ -238,6 +240,15 @@ func (m *Machine) state(b *store.Batch, rec *clinical.Record, offset int64, cloc
 	if len(touched) == 0 && before.Known && p.Row == before.Row {
 		b.Put(p)
 		return nil
+	}
+	if m.plan != nil {
+		history, settlings := m.plan.Settle(settled, p.History, touchedIDs)
+		if p, err = b.Settle(p, history, settlings); err != nil {
+			return err
+		}
+		for _, s := range settlings {
+			touched = append(touched, s.Stream)
+		}
 	}
 	changed := *p
 	p = &changed
@@ -354,6 +365,12 @@ func (m *Machine) migrate(b *store.Batch, p *store.Patient) error {
 	}
 	state := m.store.State()
 	at := state.Activated
+	history, settlings := m.plan.SettleWhole(p.History)
+	settled, err := b.Settle(p, history, settlings)
+	if err != nil {
+		return err
+	}
+	*p = *settled
 	row, results := m.plan.Fold(nil, p.History, at, nil, true)
 	results = m.withBaseline(results, at)
 	holds := make(map[string]bool, len(results))

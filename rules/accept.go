@@ -9,18 +9,27 @@ import (
 // accept is what an input compiles to: its unit and its conditions.
 type accept struct {
 	unit       *unitOf // nil: numbers as they are
-	conditions []code
-	negated    bool // `where` asks about it, so that nothing is excluded unasked
-	absent     bool // likewise
-	number     bool // `where` asks about the value
+	conditions []code  // of those that look at the fact alone
+	related    []code  // of those that ask the input's Terms
+	negated    bool    // `where` asks about it, so that nothing is excluded unasked
+	absent     bool    // likewise
+	number     bool    // `where` asks about the value
 }
 
-// settle derives what the conditions say about the exclusions.
-func (a *accept) settle(where []Expr) {
-	a.conditions = nil
-	for _, e := range where {
+// compile derives what the conditions say about the exclusions.
+func (in *Input) compile() {
+	a := &in.accept
+	a.conditions, a.related = nil, nil
+	alone, related := in.split()
+	for _, e := range alone {
 		c, _ := lower(e)
 		a.conditions = append(a.conditions, c)
+	}
+	for _, e := range related {
+		c, _ := lower(e)
+		a.related = append(a.related, c)
+	}
+	for _, e := range in.Where {
 		a.negated = a.negated || asksFor(e, clinical.AttrNegated)
 		a.absent = a.absent || asksFor(e, clinical.AttrAbsentReason)
 		a.number = a.number || asksFor(e, valueName)
@@ -31,7 +40,18 @@ func (a *accept) settle(where []Expr) {
 // and what its value is there: in the input's unit, with its bound, and missing when the fact has no
 // value of the input's type. The detail is not kept. Any number of goroutines may call it; it allocates
 // only when it meets a unit for the first time.
+//
+// To a derived input belongs what lies in its own stream.
 func (in *Input) Accept(number float64, d *clinical.Detail) (Value, bool) {
+	if in.Derived() {
+		convert, _ := in.conversion(d)
+		return in.valueOf(number, d, convert)
+	}
+	return in.own(number, d)
+}
+
+// own is what the fact's own number and detail say.
+func (in *Input) own(number float64, d *clinical.Detail) (Value, bool) {
 	if in.excludes(d) {
 		return Value{}, false
 	}
@@ -51,7 +71,7 @@ func (in *Input) Accept(number float64, d *clinical.Detail) (Value, bool) {
 
 // Plain reports whether membership depends on the fact's detail alone, never on its number.
 func (in *Input) Plain() bool {
-	return !in.accept.number || in.Type == clinical.Coded || in.Type == clinical.Text
+	return in.Derived() || !in.accept.number || in.Type == clinical.Coded || in.Type == clinical.Text
 }
 
 // excludes says that the fact states that something is not so, or has no value, and the input did not ask.
@@ -112,7 +132,9 @@ func (in *Input) holds(v Value, d *clinical.Detail, convert conversion) Truth {
 // can be converted to theirs.
 func (p *Program) Unconvertible(f *clinical.Fact) []int32 {
 	var out []int32
-	for _, id := range p.Match(f.Stream) {
+	ids := append(p.Match(f.Stream), p.Candidates(f.Stream)...)
+	slices.Sort(ids)
+	for _, id := range ids {
 		in := p.Inputs[id]
 		if in.accept.unit == nil || f.Detail.Type != clinical.Number || in.excludes(f.Detail) {
 			continue

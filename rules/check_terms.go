@@ -68,23 +68,20 @@ func (k *checker) member(n *ast.MemberNode) (Expr, typ) {
 }
 
 func (k *checker) patientTerm(n ast.Node, name string) (Expr, typ) {
-	if k.refuseInWhere(n) {
-		return nil, broken
-	}
 	op, ok := opOf(name, true)
 	if !ok {
 		k.faultAt(n, fmt.Sprintf("there is no patient.%s", name), didYouMeanOr(name, opNamesOf(true), "there are"))
 		return nil, broken
 	}
-	return &TermRef{k.c.term(0, op, Window{All: true})}, op.yields(clinical.NoValue)
+	return &TermRef{k.term(k.c.inputs[0], op, Window{All: true})}, op.yields(clinical.NoValue)
 }
 
-func (k *checker) refuseInWhere(n ast.Node) bool {
-	if k.where == nil {
-		return false
+// term is the one Term that asks this: of the rules at now, or of the input's `where` at the fact's time.
+func (k *checker) term(of *Input, op Op, w Window) *Term {
+	if k.where != nil {
+		return k.where.anchored(of, op, w)
 	}
-	k.fault(n, "`where` looks at one fact alone: it cannot ask about inputs or the patient", "move this to the rule's `when`")
-	return true
+	return k.c.term(of.ID, op, w)
 }
 
 // dotted reads `name.word`.
@@ -108,11 +105,11 @@ func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 		return nil, broken
 	}
 	name, word, ok := dotted(callee)
+	if inner, within := callee.Node.(*ast.CallNode); within {
+		return k.duringTerm(n, callee, inner, at)
+	}
 	if !ok {
 		return k.member(callee)
-	}
-	if k.refuseInWhere(n) {
-		return nil, broken
 	}
 	if name == "patient" {
 		if _, known := opOf(word, true); known {
@@ -121,20 +118,41 @@ func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 		}
 		return k.patientTerm(callee, word)
 	}
-	return k.inputTerm(n, callee, name, word, at)
+	return k.inputTerm(n, callee, name, word, false, at)
 }
 
-func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word string, at place) (Expr, typ) {
-	input, known := k.c.lookup(k.pack, name)
-	if !known {
-		k.fault(n, fmt.Sprintf("unknown input %q", name), k.pack.inputHint(name))
+// duringTerm is `input.during().question()`: about the facts within the period of the fact that is to belong.
+func (k *checker) duringTerm(n *ast.CallNode, callee *ast.MemberNode, inner *ast.CallNode, at place) (Expr, typ) {
+	property, plain := callee.Property.(*ast.StringNode)
+	member, ok := inner.Callee.(*ast.MemberNode)
+	if !ok || !plain {
+		return k.member(callee)
 	}
+	name, word, ok := dotted(member)
+	switch {
+	case !ok:
+		return k.member(callee)
+	case word != "during":
+		k.faultAt(callee, fmt.Sprintf("`%s.%s()` is answered: nothing more can be asked of it", name, word), "compare it, or write another term beside it")
+		return nil, broken
+	case len(inner.Arguments) > 0:
+		k.fault(inner.Arguments[0], "`during` takes nothing: it is the period of the fact itself", "write `during()`")
+		return nil, broken
+	case k.where == nil:
+		k.faultAt(callee, "`during()` is for an input's `where`: a rule has no period", "make an input with it, and ask that")
+		return nil, broken
+	}
+	return k.inputTerm(n, callee, name, property.Value, true, at)
+}
+
+func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word string, during bool, at place) (Expr, typ) {
+	input := k.asked(name, func(problem, hint string) { k.fault(n, problem, hint) })
 	op, ok := opOf(word, false)
 	if !ok {
 		k.faultAt(callee, fmt.Sprintf("unknown question %q", word), didYouMeanOr(word, opNamesOf(false), "there are"))
 		return nil, broken
 	}
-	window, ok := k.window(n, callee, op)
+	window, ok := k.window(n, op, during)
 	if !ok || input == nil {
 		return nil, broken
 	}
@@ -143,22 +161,33 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 			"ask exists, count, last, first, or about the time")
 		return nil, broken
 	}
-	if op.Elapsed() && at != compared && !k.shown {
+	if op.Elapsed() && at != compared && !k.shown && k.where == nil {
 		k.faultAt(callee, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
 			fmt.Sprintf("write it as `%s.%s() >= 6`, or `(%s.%s() ?? 1000) >= 6`, joined to the rest by and, or, not", name, word, name, word))
 		return nil, broken
 	}
-	return &TermRef{k.c.term(input.ID, op, window)}, op.yields(input.Type)
+	return &TermRef{k.term(input, op, window)}, op.yields(input.Type)
 }
 
 var valueWords = [...]string{clinical.Number: "numbers", clinical.Coded: "codes", clinical.Boolean: "booleans", clinical.Text: "texts"}
 
 // window reads the argument of a term.
-func (k *checker) window(n *ast.CallNode, callee *ast.MemberNode, op Op) (Window, bool) {
-	if len(n.Arguments) == 0 {
+func (k *checker) window(n *ast.CallNode, op Op, during bool) (Window, bool) {
+	switch {
+	case op == Overlaps && k.where == nil:
+		k.fault(n, "`overlaps` is for an input's `where`: a rule has no period", "make an input with it, and ask that; or ask both inputs `active()`")
+		return Window{}, false
+	case during && (!op.windowed() || op.Elapsed()):
+		k.fault(n, fmt.Sprintf("`%s` cannot be asked of a period", op), "ask exists, count, or about values or times")
+		return Window{}, false
+	case during && len(n.Arguments) > 0:
+		k.fault(n.Arguments[0], "after `during()` there is no window: the period is the window", fmt.Sprintf("write `during().%s()`", op))
+		return Window{}, false
+	case during:
+		return Window{During: true}, true
+	case len(n.Arguments) == 0:
 		return Window{All: true}, true
-	}
-	if !op.windowed() {
+	case !op.windowed():
 		k.fault(n.Arguments[0], fmt.Sprintf("`%s` takes no window: it asks about now", op), fmt.Sprintf("write `%s()`", op))
 		return Window{}, false
 	}
@@ -174,6 +203,14 @@ func (k *checker) window(n *ast.CallNode, callee *ast.MemberNode, op Op) (Window
 	w, c := parseWindow(s.Value)
 	if c != nil {
 		k.faultAt(s, c.problem, c.hint)
+		return Window{}, false
+	}
+	switch {
+	case w.Ahead() && k.where == nil:
+		k.faultAt(s, "a rule is asked about now: nothing is known of what comes after", "in an input's `where`, 'after 5m' is the five minutes after the fact")
+		return Window{}, false
+	case w.Ahead() && op.Elapsed():
+		k.faultAt(s, fmt.Sprintf("`%s` looks back, and this window ahead", op), "ask exists or count")
 		return Window{}, false
 	}
 	return w, true

@@ -82,19 +82,23 @@ func (c *compiler) term(input int, op Op, w Window) *Term {
 	if t := c.termKeys[key]; t != nil {
 		return t
 	}
-	t := &Term{ID: len(c.terms), Input: input, Op: op, Window: w}
-	in := c.inputs[input]
-	switch {
-	case op.OfPatient():
-		t.Source = "patient." + op.String()
-	case w.All:
-		t.Source = fmt.Sprintf("%s.%s()", in.Name, op)
-	default:
-		t.Source = fmt.Sprintf("%s.%s('%s')", in.Name, op, w)
-	}
+	t := &Term{ID: len(c.terms), Input: input, Op: op, Window: w, Source: asked(c.inputs[input], op, w)}
 	c.terms = append(c.terms, t)
 	c.termKeys[key] = t
 	return t
+}
+
+// asked is a term as a pack writes it.
+func asked(in *Input, op Op, w Window) string {
+	switch {
+	case op.OfPatient():
+		return "patient." + op.String()
+	case w.During:
+		return fmt.Sprintf("%s.during().%s()", in.Name, op)
+	case w.All:
+		return fmt.Sprintf("%s.%s()", in.Name, op)
+	}
+	return fmt.Sprintf("%s.%s('%s')", in.Name, op, w)
 }
 
 // read reads every file; the value sets first, since any pack may use them.
@@ -240,7 +244,16 @@ func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Pro
 	}
 	slices.Sort(p.packs)
 	c.qualify()
-	p.index = newInputIndex(p.Inputs)
+	for _, in := range p.Inputs {
+		if !in.Derived() {
+			p.index.add(in)
+			continue
+		}
+		in.settleIn(hash)
+		p.index.addCode(clinical.KindDerived, in.Settled.Codes[0], in)
+		p.candidates.add(in)
+		p.derived = append(p.derived, int32(in.ID))
+	}
 	p.rulesOfInput = make([][]int32, len(p.Inputs))
 	for i, r := range p.Rules {
 		r.Index = i
@@ -267,9 +280,20 @@ func (c *compiler) qualify() {
 		}
 		first[in.Name] = in.ID
 	}
-	for _, t := range c.terms {
-		if in := c.inputs[t.Input]; ambiguous[in.Name] {
-			t.Source = in.Pack + "/" + t.Source
+	qualified := func(terms []*Term) {
+		for _, t := range terms {
+			if in := c.inputs[t.Input]; ambiguous[in.Name] {
+				t.Source = in.Pack + "/" + t.Source
+			}
+		}
+	}
+	qualified(c.terms)
+	met := map[*Term]bool{}
+	for _, in := range c.inputs {
+		own := slices.DeleteFunc(slices.Clone(in.Terms), func(t *Term) bool { return met[t] })
+		qualified(own)
+		for _, t := range own {
+			met[t] = true // inputs made from this one have it, too
 		}
 	}
 	for _, a := range c.atoms {

@@ -11,7 +11,7 @@
 //   - it is not negated (attribute "negated": do-not-perform, not done, refuted), and its value is not
 //     absent (dataAbsentReason), unless the input's `where` asks for negated or absent_reason;
 //   - every condition of its `where`, and of the inputs it is made `from`, is true of it (unknown is not
-//     enough);
+//     enough), and so is active() of every input that its `during` names, at its time;
 //   - if the input is numeric and declares a unit, and the fact carries a number, then that number can
 //     be converted to the input's unit. A number without a unit, or in a unit that cannot be converted,
 //     is not guessed: the fact does not belong to the input (and Program.Unconvertible says so).
@@ -21,6 +21,25 @@
 // unit); a boolean; a text; for code, the code (without its system) of the value's first coding.
 // exists, count and the terms about time see every fact of the input. In `where`, reference_low and
 // reference_high are converted to the input's unit as the value is; other numbers are as sent.
+//
+// # Derived inputs
+//
+// A `where` may ask terms of other inputs and of the patient. They are asked at the fact's own time: what
+// is called now below is then the time of the fact, so that glucose.last('24h') is the latest within the
+// day before it. The fact itself is among those seen if it belongs to the input asked. Three things can be
+// asked only here:
+//
+//	'after 5m'     sees time <= t <= time+5m; 'after 1h..6h' sees time+1h <= t <= time+6h
+//	x.during().op() asks about the facts with time <= t <= end: those within the fact's own period
+//	x.overlaps()   boolean: another fact of x has a period that shares an instant with the fact's own
+//	               (both ends belong to a period; a fact at an instant is a period of that instant)
+//
+// hours_since and days_since, which stand still at the time of a fact, may stand anywhere in a `where`.
+//
+// Which facts belong depends on all that is on record, whether dated before now or after, in whatever order
+// it arrived, and not on now: a fact belongs before its 'after' window has passed, for as long as nothing on
+// record is against it. To wait, ask the input with a window that ends in the past: lows.exists('7d..5m').
+// Inputs may be derived from derived inputs, but none from itself.
 //
 // # Windows and time
 //
@@ -43,6 +62,7 @@
 //	last_time first_time   time of the latest, earliest fact
 //	hours_since days_since number: from the latest fact of the window to now, in hours, in days of 24 hours
 //	active     boolean: some fact of the input with time <= now has now <= end (no window is taken)
+//	overlaps   boolean: see derived inputs
 //	patient.age patient.age_months   completed years, months at now, in the pack's zone, by the calendar:
 //	           a year is completed at the start of the birthday (28 February for one born on the 29th)
 //	patient.sex text; patient.deceased boolean, true from the instant of death on (false while not known dead)

@@ -38,8 +38,11 @@ var unitWords = map[string]string{
 // complaint is what is wrong with a text and what to write instead.
 type complaint struct{ problem, hint string }
 
-// parseWindow reads '48h' or '365d..8d'.
+// parseWindow reads '48h', '365d..8d', 'after 5m' or 'after 1h..6h'.
 func parseWindow(s string) (Window, *complaint) {
+	if ahead, after := strings.CutPrefix(strings.TrimSpace(s), "after "); after {
+		return parseAfter(s, ahead)
+	}
 	from, to, offset := strings.Cut(strings.TrimSpace(s), "..")
 	var w Window
 	var c *complaint
@@ -62,6 +65,28 @@ func parseWindow(s string) (Window, *complaint) {
 	}
 	return w, nil
 }
+
+// parseAfter reads what follows "after" in a window that looks ahead: its one end, or both, the nearer first.
+func parseAfter(s, ahead string) (Window, *complaint) {
+	near, far, offset := strings.Cut(ahead, "..")
+	if !offset {
+		near, far = "0s", near
+	}
+	var ends [2]Duration
+	for i, text := range []string{near, far} {
+		d, c := parseDuration(text)
+		if c != nil {
+			return Window{}, c
+		}
+		ends[i] = d
+	}
+	if ends[0].mean() >= ends[1].mean() {
+		return Window{}, &complaint{fmt.Sprintf("the window '%s' is empty or runs backwards", s), "the nearer end comes first, as in 'after 5m' or 'after 1h..6h'"}
+	}
+	return Window{From: ends[0].negated(), To: ends[1].negated()}, nil
+}
+
+func (d Duration) negated() Duration { return Duration{Months: -d.Months, Millis: -d.Millis} }
 
 // parseDuration reads whole numbers with units, as in "1y6mo".
 func parseDuration(s string) (Duration, *complaint) {
@@ -156,8 +181,12 @@ func (d Duration) String() string {
 // String is the window as packs write it, "" for all of the past.
 func (w Window) String() string {
 	switch {
-	case w.All:
+	case w.All, w.During:
 		return ""
+	case w.Ahead() && w.From == Duration{}:
+		return "after " + w.To.negated().String()
+	case w.Ahead():
+		return "after " + w.From.negated().String() + ".." + w.To.negated().String()
 	case w.To == Duration{}:
 		return w.From.String()
 	}

@@ -35,12 +35,19 @@ func (c *compiler) resolve(in *inputSource) {
 	if made == nil {
 		return
 	}
+	if !c.during(in, made) {
+		return
+	}
 	if in.where != nil {
 		where, ok := c.where(in, made)
 		if !ok {
 			return
 		}
 		made.Where = append(where, made.Where...)
+	}
+	if len(made.Terms) > MaxTerms {
+		c.add(in.at, fmt.Sprintf("the input %q asks %d different questions, more than %d", in.name, len(made.Terms), MaxTerms), "split it")
+		return
 	}
 	in.input = c.share(made, in)
 }
@@ -65,7 +72,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 		return nil
 	}
 	p := parent.input
-	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), accept: accept{unit: p.accept.unit}}
+	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
 }
 
 // valueTypes are what `value:` can say.
@@ -199,13 +206,13 @@ func (c *compiler) share(made *Input, in *inputSource) *Input {
 		fmt.Fprintf(&key, " %q", code)
 	}
 	for _, e := range made.Where {
-		key.WriteString(" where " + sharingKey(e))
+		key.WriteString(" where " + written(e, (*Term).question))
 	}
 	if shared := c.inputKeys[key.String()]; shared != nil {
 		return shared
 	}
 	made.ID, made.Pack, made.Name = len(c.inputs), in.pack.name, in.name
-	made.accept.settle(made.Where)
+	made.compile()
 	c.inputs = append(c.inputs, made)
 	c.inputKeys[key.String()] = made
 	return made

@@ -6,7 +6,7 @@ import "github.com/vigil-cds/vigil/internal/clinical"
 var opNames = [...]string{
 	Exists: "exists", Count: "count", Last: "last", First: "first", Min: "min", Max: "max", Sum: "sum", Mean: "mean",
 	Delta: "delta", LastTime: "last_time", FirstTime: "first_time", HoursSince: "hours_since", DaysSince: "days_since",
-	Active: "active", Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
+	Active: "active", Overlaps: "overlaps", Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
 }
 
 // String is the word that packs use: "last_time".
@@ -43,7 +43,7 @@ func opNamesOf(patient bool) []string {
 // yields is the type of the term's answer over an input of the given type.
 func (o Op) yields(of clinical.ValueType) typ {
 	switch o {
-	case Exists, Active, Deceased:
+	case Exists, Active, Overlaps, Deceased:
 		return boolean
 	case LastTime, FirstTime:
 		return instant

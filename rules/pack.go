@@ -39,15 +39,16 @@ type pack struct {
 
 // inputSource is an input as written, and what became of it.
 type inputSource struct {
-	name  string
-	at    position
-	pack  *pack
-	from  *node
-	kind  clinical.Kind
-	codes *node
-	unit  *node
-	value *node
-	where *node
+	name   string
+	at     position
+	pack   *pack
+	from   *node
+	kind   clinical.Kind
+	codes  *node
+	unit   *node
+	value  *node
+	where  *node
+	during *node
 
 	state resolution
 	input *Input // nil when it has faults
@@ -260,12 +261,12 @@ func (r reader) input(p *pack, v pair) {
 		r.add(in.at, fmt.Sprintf("the input's name %q is not small letters, digits and underscores after a letter", in.name), "as in `heart_rate`")
 	}
 	what := "the input " + strconv.Quote(in.name)
-	keys := r.keys(v.value, what, append([]string{"from", "unit", "value", "where"}, kindKeys...)...)
+	keys := r.keys(v.value, what, append([]string{"from", "unit", "value", "where", "during"}, kindKeys...)...)
 	if v.value.shape != mapping {
 		in.state = settled
 		return
 	}
-	in.from, in.unit, in.value, in.where = keys["from"], keys["unit"], keys["value"], keys["where"]
+	in.from, in.unit, in.value, in.where, in.during = keys["from"], keys["unit"], keys["value"], keys["where"], keys["during"]
 	var kinds []string
 	for _, kind := range kindKeys {
 		if keys[kind] != nil {

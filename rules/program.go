@@ -19,6 +19,8 @@ type Program struct {
 
 	rulesOfInput [][]int32 // input → rules that a fact of it can change
 	index        inputIndex
+	candidates   inputIndex // of derived inputs
+	derived      []int32
 	packs        []string
 }
 
@@ -33,6 +35,12 @@ type Input struct {
 	Unit     string                     // UCUM; "" takes numbers as they are
 	ValueSet *ValueSet                  // that Codes were taken from by name; nil where the input lists them itself
 	Where    []Expr                     // all must be true of the fact; from the outermost input inwards
+
+	// Terms are what Where asks of other inputs and of the patient, at the time of the fact: with any, the
+	// input is derived. Which facts belong to it depends on other facts, and is settled when data arrives.
+	// The engine keeps the facts that do in the stream Settled, of clinical.KindDerived.
+	Terms   []*Term
+	Settled clinical.Stream
 
 	accept accept // Where and the unit, compiled
 }

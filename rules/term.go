@@ -24,16 +24,18 @@ const (
 	HoursSince           // Number: hours from the latest fact to now
 	DaysSince            // Number: the same in days of 24 hours
 	Active               // Boolean: is there a fact whose period holds now
+	Overlaps             // Boolean: is there another fact whose period meets that of the fact asked about
 	Age                  // Number: completed years (patient)
 	AgeMonths            // Number: completed months (patient)
 	Sex                  // Text: administrative gender (patient)
 	Deceased             // Boolean (patient)
 )
 
-// Term is one question to one input, or about the patient. Equal terms are shared by all rules of a
-// program; ID is its slot.
+// Term is one question to one input, or about the patient. A rule's terms are asked at now; equal ones
+// are shared by all rules of a program. Those of an input's `where` are asked at the time of the fact that
+// is to belong to it, and are the input's own.
 type Term struct {
-	ID     int
+	ID     int // its slot: the index into Program.Terms, or into Input.Terms
 	Input  int // index into Program.Inputs; the patient's own stream for Age, AgeMonths, Sex, Deceased
 	Op     Op
 	Window Window
@@ -41,17 +43,23 @@ type Term struct {
 }
 
 // Window says which facts a term sees at instant now: those with now-From <= time <= now-To.
-// With All set there is no lower end (and To is zero): every fact up to now.
+// With All set there is no lower end (and To is zero): every fact up to now. Of the terms of a `where`,
+// for which now is the time of the fact, To and perhaps From may be negative ('after 5m'), and with During
+// the window is the fact's own period, both ends inside.
 type Window struct {
-	All      bool
-	From, To Duration
+	All, During bool
+	From, To    Duration
 }
 
-// Duration is a length of time: calendar months (years are twelve) and exact milliseconds.
+// Duration is a length of time: calendar months (years are twelve) and exact milliseconds. A negative one
+// looks ahead.
 type Duration struct {
 	Months int
 	Millis int64
 }
+
+// Ahead says that the window sees facts after now.
+func (w Window) Ahead() bool { return w.To.mean() < 0 }
 
 // Before is the instant d before t. The months go first, by the calendar of zone: the same day of the
 // month and the same time since that day's start. Where the month is too short for the day (a month

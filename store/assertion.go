@@ -117,6 +117,31 @@ func (b *Batch) assert(pt *Patient, a *clinical.Assertion, order uint64) (*Patie
 	return s.cur, slices.Compact(changed), nil
 }
 
+// Settle stages what became of a patient's derived streams, whose history is then as given, and returns the
+// patient as it is then. pt is as for Assert, and so are the errors.
+func (b *Batch) Settle(pt *Patient, history *pointer.History, settlings []pointer.Settling) (*Patient, error) {
+	if len(settlings) == 0 {
+		return pt, nil
+	}
+	s, err := b.staged(pt.ID)
+	if err != nil {
+		return pt, err
+	}
+	for i := range settlings {
+		id, err := b.streamOf(settlings[i].Stream)
+		if err != nil {
+			b.fail(err)
+			return pt, err
+		}
+		for _, c := range settlings[i].Changes {
+			b.change(s, id, c)
+		}
+	}
+	s.cur = pt.next()
+	s.cur.History = history
+	return s.cur, nil
+}
+
 // unnamed finds the fact that an assertion without a resource has stated before.
 func unnamed(h *pointer.History, ids []clinical.StreamID, facts []clinical.Fact) (before []place) {
 	for i := range facts {
@@ -164,20 +189,27 @@ func (b *Batch) streamsOf(facts []clinical.Fact) ([]clinical.StreamID, error) {
 	w := b.work
 	w.ids = w.ids[:0]
 	for i := range facts {
-		s := facts[i].Stream
-		id := s.ID()
-		known, ok := b.p.stream(id)
-		switch {
-		case !ok:
-			s.Codes = slices.Clone(s.Codes)
-			w.streams[id] = s
-			b.p.addStream(id, s)
-		case known.Kind != s.Kind || !slices.Equal(known.Codes, s.Codes):
-			return nil, fmt.Errorf("%w: partition %d", ErrCollision, b.p.number)
+		id, err := b.streamOf(facts[i].Stream)
+		if err != nil {
+			return nil, err
 		}
 		w.ids = append(w.ids, id)
 	}
 	return w.ids, nil
+}
+
+func (b *Batch) streamOf(s clinical.Stream) (clinical.StreamID, error) {
+	id := s.ID()
+	known, ok := b.p.stream(id)
+	switch {
+	case !ok:
+		s.Codes = slices.Clone(s.Codes)
+		b.work.streams[id] = s
+		b.p.addStream(id, s)
+	case known.Kind != s.Kind || !slices.Equal(known.Codes, s.Codes):
+		return 0, fmt.Errorf("%w: partition %d", ErrCollision, b.p.number)
+	}
+	return id, nil
 }
 
 // same reports whether the places hold exactly these facts, in this order.

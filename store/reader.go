@@ -117,6 +117,7 @@ func (r *Reader) read(partition *Partition, patient string, now clinical.Instant
 		if p, err = partition.LoadAll(patient); err != nil {
 			return Reading{}, err
 		}
+		p = settled(p, got.Plan)
 		got.Patient = p
 		got.State.Facts = max(got.State.Facts, p.Meta.Facts)
 		got.Results = got.Plan.EvaluateFacts(nil, p.History, now)
@@ -131,6 +132,17 @@ func (r *Reader) read(partition *Partition, patient string, now clinical.Instant
 	}
 	p.remember(&memo{plan: got.Plan, from: now, until: got.Until, results: got.Results})
 	return got, nil
+}
+
+// settled is the patient with the derived streams of a plan, which those are of another that it was folded
+// under last.
+func settled(p *Patient, plan *pointer.Plan) *Patient {
+	if p.Row != nil && p.Row.RuleSet == plan.Program.Hash {
+		return p
+	}
+	next := p.next()
+	next.History, _ = plan.SettleWhole(p.History)
+	return next
 }
 
 // Truth is one rule's truth in the reading.
@@ -199,7 +211,7 @@ func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Ans
 		if whole.Meta.Facts != p.Meta.Facts { // a record came between: start again from what is there now
 			return r.Active(ctx, patient, o)
 		}
-		p = whole
+		p = settled(whole, got.Plan)
 	}
 	until := got.Until
 	program := got.Plan.Program

@@ -71,10 +71,13 @@ const (
 	KindOrder
 	KindCarePlan
 	KindDevice
+	// KindDerived is the stream of an input whose facts a program picks from other streams: it is Vigil's
+	// own and never in the log.
+	KindDerived
 )
 
 var kindNames = [...]string{"none", "patient", "observation", "condition", "medication", "immunization",
-	"procedure", "encounter", "allergy", "report", "order", "care_plan", "device"}
+	"procedure", "encounter", "allergy", "report", "order", "care_plan", "device", "derived"}
 
 // String is the name that packs use: "observation", "care_plan".
 func (k Kind) String() string {
@@ -84,9 +87,9 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// KindOf finds a kind by the name that packs use; KindNone where there is none.
+// KindOf finds a kind by the name that packs use; KindNone where there is none. KindDerived has none.
 func KindOf(name string) Kind {
-	if i := slices.Index(kindNames[:], name); i > 0 {
+	if i := slices.Index(kindNames[:], name); i > 0 && Kind(i) != KindDerived {
 		return Kind(i)
 	}
 	return KindNone

@@ -32,8 +32,8 @@ func DrawLog(seed uint64) *Log {
 		cases = append(cases, Draw(seed<<8+uint64(i)))
 	}
 	activation := func() clinical.Record {
-		c := Case{Inputs: inputs}
-		files := []clinical.File{{Name: "case.yaml", Data: c.pack(d.conditions(8))}}
+		inputs := inputs + d.derived()
+		files := []clinical.File{{Name: "case.yaml", Data: pack(inputs, d.conditions(inputs, 8))}}
 		return clinical.Record{Recorded: clinical.Never, EventOffset: -1, Activation: &clinical.Activation{Hash: rules.NewSet(files...).Hash(), Files: files}}
 	}
 	if d.IntN(6) > 0 {

@@ -16,8 +16,10 @@ type Case struct {
 	Rules   []string          // conditions, one a rule
 	Records []clinical.Record // the facts log of one patient's partition, in order
 	Change  int               // another rule set becomes active after the first so many records; 0: never
-	Later   []string          // the conditions of that set, under the same names
-	Asks    []Ask
+	// Later is the conditions of that set, under the same names, over LaterInputs.
+	Later       []string
+	LaterInputs string
+	Asks        []Ask
 }
 
 // Ask is one read: after the first so many records, at an instant.
@@ -30,8 +32,8 @@ type Ask struct {
 const patient = "p1"
 
 // pack writes a rule pack.
-func (c *Case) pack(conditions []string) []byte {
-	out := "pack: case\nzone: Europe/London\ninputs:\n" + c.Inputs + "rules:\n"
+func pack(inputs string, conditions []string) []byte {
+	out := "pack: case\nzone: Europe/London\ninputs:\n" + inputs + "rules:\n"
 	for i, when := range conditions {
 		out += fmt.Sprintf("  - {id: r%02d, title: r, severity: info, source: drawn, when: %q}\n", i, when)
 	}

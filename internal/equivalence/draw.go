@@ -10,6 +10,7 @@ import (
 
 // inputs is what every drawn pack declares: one stream and several, a unit to convert, filters by value
 // and by attribute, an input from an input, every type of value, and facts with periods.
+// Drawn ones that relate facts to each other are added to them.
 const inputs = `  crea: {observation: ["loinc|1"], unit: mg/dL}
   temp: {observation: ["loinc|2", "loinc|3"]}
   high: {from: crea, where: "value >= 1.5"}
@@ -39,8 +40,8 @@ func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
 // there, and numbers come from a short list, so that ties and edges are common.
 func Draw(seed uint64) *Case {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
-	c := &Case{Seed: seed, Inputs: inputs}
-	c.Rules = d.conditions(8)
+	c := &Case{Seed: seed, Inputs: inputs + d.derived()}
+	c.Rules = d.conditions(c.Inputs, 8)
 	clock := start
 	for i := range 6 + d.IntN(24) {
 		clock += pick(d, 0, 0, 1, hour/2, hour, 5*hour, day, 3*day)
@@ -62,8 +63,16 @@ func Draw(seed uint64) *Case {
 		c.Records = append(c.Records, rec)
 	}
 	if d.IntN(3) == 0 {
-		c.Change, c.Later = 1+d.IntN(len(c.Records)), d.conditions(6)
-		copy(c.Later, c.Rules[:d.IntN(5)]) // some rules stay as they were
+		c.Change, c.LaterInputs = 1+d.IntN(len(c.Records)), c.Inputs
+		if d.IntN(2) == 0 {
+			c.LaterInputs = inputs + d.derived()
+		}
+		c.Later = d.conditions(c.LaterInputs, 6)
+		for i, when := range c.Rules[:d.IntN(5)] { // some rules stay as they were
+			if Compiles(c.LaterInputs, when) {
+				c.Later[i] = when
+			}
+		}
 	}
 	var seen []clinical.Instant
 	for i, rec := range c.Records {
@@ -82,11 +91,83 @@ func Draw(seed uint64) *Case {
 	return c
 }
 
+// derived draws inputs whose facts are chosen by what other inputs hold at their time, some of them of each
+// other.
+func (d drawer) derived() string {
+	var out strings.Builder
+	of := []string{"crea", "temp", "high", "hot", "ckd", "drug", "stay"}
+	for _, name := range []string{"tied", "second", "third", "spell"} {
+		for {
+			from := pick(d, of[:4]...)
+			if name == "spell" {
+				from = pick(d, "drug", "stay", "ckd")
+			}
+			line := fmt.Sprintf("  %s: {from: %s", name, from)
+			if d.IntN(3) == 0 {
+				line += ", during: " + pick(d, "stay", "drug", "[stay, ckd]")
+			}
+			line += fmt.Sprintf(", where: %q}\n", d.where(of, 2, name == "spell"))
+			if Compiles(inputs+out.String()+line, "stay.active()") {
+				out.WriteString(line)
+				break
+			}
+		}
+		of = append(of, name)
+	}
+	return out.String()
+}
+
+// where draws a condition over one fact and over what there is about it.
+func (d drawer) where(of []string, depth int, period bool) string {
+	if depth > 0 && d.IntN(2) == 0 {
+		x, y := d.where(of, depth-1, period), d.where(of, depth-1, period)
+		return pick(d, "("+x+") and ("+y+")", "("+x+") or ("+y+")", "not ("+x+")")
+	}
+	compare := pick(d, "<", "<=", ">", ">=", "==", "!=")
+	window := d.window()
+	if d.IntN(3) == 0 {
+		window = pick(d, "'after 1h'", "'after 2h'", "'after 1h..1d'", "'after 1mo'", "'after 3d..2mo'")
+	}
+	asked := pick(d, of...)
+	numbers := pick(d, "crea", "temp", "high", "hot")
+	switch d.IntN(12) {
+	case 0, 1:
+		return fmt.Sprintf("%s.exists(%s)", asked, window)
+	case 2:
+		return fmt.Sprintf("%s.count(%s) %s %d", asked, window, compare, d.IntN(3))
+	case 3:
+		return fmt.Sprintf("%s.%s(%s) %s %v", numbers, pick(d, "last", "first", "min", "max", "sum", "mean", "delta"), window, compare, d.number())
+	case 4:
+		return fmt.Sprintf("%s.hours_since(%s) %s %v", asked, d.window(), compare, pick(d, 0.0, 1, 2, 5, 24))
+	case 5:
+		return pick(d, "ckd", "drug", "stay") + "." + pick(d, "active", "overlaps") + "()"
+	case 6:
+		return fmt.Sprintf("%s.overlaps()", asked)
+	case 7:
+		if period {
+			return pick(d, fmt.Sprintf("%s.during().exists()", asked), fmt.Sprintf("%s.during().count() >= 1", asked),
+				fmt.Sprintf("%s.during().max() %s %v", numbers, compare, d.number()))
+		}
+		return fmt.Sprintf("%s.last_time() %s %s.first_time(%s)", asked, compare, numbers, window)
+	case 8:
+		return pick(d, "patient.age >= 20", "patient.sex == 'male'", "not patient.deceased", "patient.age_months < 241")
+	case 9:
+		if !period {
+			return fmt.Sprintf("value %s %s.%s(%s)", compare, numbers, pick(d, "last", "min", "mean"), window)
+		}
+	case 10:
+		if !period {
+			return fmt.Sprintf("value %s %v", compare, d.number())
+		}
+	}
+	return fmt.Sprintf("not %s.exists(%s)", asked, window)
+}
+
 // conditions draws what the language admits: some draws put two elapsed times into one atom.
-func (d drawer) conditions(n int) []string {
+func (d drawer) conditions(inputs string, n int) []string {
 	var out []string
 	for len(out) < n {
-		if when := d.condition(3); Compiles(when) {
+		if when := d.condition(3); Compiles(inputs, when) {
 			out = append(out, when)
 		}
 	}
@@ -242,10 +323,10 @@ func (d drawer) window() string {
 // numeric draws an expression that is a number.
 func (d drawer) numeric(depth int) string {
 	if depth == 0 || d.IntN(3) == 0 {
-		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above")
+		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "tied", "second", "third")
 		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
 		if d.IntN(12) == 0 {
-			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "stay.count('1d')")
+			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "stay.count('1d')", "spell.count('3d')")
 		}
 		return fmt.Sprintf("%s.%s(%s)", in, op, d.window())
 	}
@@ -265,11 +346,11 @@ func (d drawer) boolean(depth int) string {
 	compare := pick(d, "<", "<=", ">", ">=", "==", "!=")
 	switch d.IntN(14) {
 	case 0, 1:
-		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note"), d.window())
+		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "tied", "second", "third", "spell"), d.window())
 	case 2:
-		return pick(d, "ckd", "drug", "stay") + ".active()"
+		return pick(d, "ckd", "drug", "stay", "spell") + ".active()"
 	case 3:
-		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot"), d.window(), compare, d.IntN(5))
+		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "tied", "third"), d.window(), compare, d.IntN(5))
 	case 4:
 		return fmt.Sprintf("group.%s(%s) %s 'a'", pick(d, "last", "first"), d.window(), pick(d, "==", "!="))
 	case 5:
@@ -278,7 +359,7 @@ func (d drawer) boolean(depth int) string {
 		return pick(d, "patient.sex == 'male'", "patient.deceased", "patient.age >= 20", "patient.age_months < 241",
 			"note.last('3d') in ['clear', 'red']", "note.last() != 'clear'")
 	case 7:
-		since := fmt.Sprintf("%s.%s(%s)", pick(d, "crea", "temp", "hot", "drug", "ckd"), pick(d, "hours_since", "days_since"), d.window())
+		since := fmt.Sprintf("%s.%s(%s)", pick(d, "crea", "temp", "hot", "drug", "ckd", "second"), pick(d, "hours_since", "days_since"), d.window())
 		if d.IntN(3) == 0 {
 			since = fmt.Sprintf("(%s ?? %d)", since, pick(d, 0, 1000))
 		}

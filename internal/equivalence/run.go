@@ -26,10 +26,9 @@ type Bench struct {
 	next        int32
 }
 
-// Compiles reports whether a condition is one that the language admits over the drawn inputs.
-func Compiles(when string) bool {
-	c := Case{Inputs: inputs}
-	_, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: c.pack([]string{when})}}, rules.CompileOptions{})
+// Compiles reports whether a condition is one that the language admits over these inputs.
+func Compiles(inputs, when string) bool {
+	_, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: pack(inputs, []string{when})}}, rules.CompileOptions{})
 	return err == nil
 }
 
@@ -52,7 +51,7 @@ func (b *Bench) Run(c *Case) error {
 		return err
 	}
 	r.reader = store.NewReader(b.Store, store.ReaderOptions{Plan: sets.Plan, Partition: func(string) int32 { return number }})
-	if err := r.activate(c.pack(c.Rules)); err != nil {
+	if err := r.activate(pack(c.Inputs, c.Rules)); err != nil {
 		return err
 	}
 	asks := c.Asks
@@ -61,7 +60,7 @@ func (b *Bench) Run(c *Case) error {
 			return err
 		}
 		if i+1 == c.Change {
-			if err := r.activate(c.pack(c.Later)); err != nil {
+			if err := r.activate(pack(c.LaterInputs, c.Later)); err != nil {
 				return err
 			}
 		}
@@ -209,7 +208,11 @@ func (r *run) ask(now clinical.Instant) error {
 	if err != nil {
 		return err
 	}
-	values, _ := r.plan.Values(everyTerm(r.program), whole.History, now)
+	history := whole.History
+	if whole.Row == nil || whole.Row.RuleSet != r.program.Hash { // not moved to this rule set yet
+		history, _ = r.plan.SettleWhole(history)
+	}
+	values, _ := r.plan.Values(everyTerm(r.program), history, now)
 	for _, t := range r.program.Terms {
 		if want := r.reference.Term(t, h, now); !same(values[t.ID], want) {
 			return fmt.Errorf("%w: %s is %s, want %s", ErrDiffers, t.Source, show(values[t.ID]), show(want))

@@ -1,0 +1,290 @@
+package pointer
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// Settling is what became of the stream of a derived input: which facts belong to it now that did not, and
+// which no longer do. The changes are in the order in which they were made.
+type Settling struct {
+	Stream  clinical.Stream
+	Changes []Change
+}
+
+// Settle decides which facts belong to the program's derived inputs after the facts of some streams have
+// changed. before is the history as it was settled last, which may be empty, and after the same with those
+// streams as they are now. Only facts are judged anew whose time is one at which a changed fact can be seen
+// by what the input asks.
+func (p *Plan) Settle(before, after *History, streams []clinical.StreamID) (*History, []Settling) {
+	if len(p.Program.Derived()) == 0 {
+		return after, nil
+	}
+	s := p.settlement(after)
+	defer p.end(s.evaluation)
+	for _, id := range streams {
+		s.compare(before.Get(id), after.Get(id))
+	}
+	return s.settle()
+}
+
+// SettleWhole decides it for a history that was never settled, or under another rule set, of whose derived
+// streams nothing is left.
+func (p *Plan) SettleWhole(h *History) (*History, []Settling) {
+	var gone []Settling
+	for _, series := range h.Series() {
+		if series.Stream.Kind != clinical.KindDerived {
+			continue
+		}
+		var all Change
+		for _, c := range series.Chunks {
+			all.Delete = append(all.Delete, c.Fence)
+		}
+		gone = append(gone, Settling{series.Stream, []Change{all}})
+		h = h.With(&Series{ID: series.ID})
+	}
+	if len(p.Program.Derived()) == 0 {
+		return h, gone
+	}
+	s := p.settlement(h)
+	defer p.end(s.evaluation)
+	for _, id := range p.Program.Derived() {
+		s.dirty[id] = []span{{clinical.Never, clinical.Forever}}
+	}
+	h, settled := s.settle()
+	return h, append(gone, settled...)
+}
+
+// span is a stretch of time, both ends inside.
+type span struct{ from, to clinical.Instant }
+
+// settlement judges facts. An evaluation holds which series feed which inputs, the derived ones as soon as
+// they are settled.
+type settlement struct {
+	*evaluation
+	history    *History
+	candidates map[int32][]*Series
+	changed    map[int32][]Entry // by input: facts that came or went
+	dirty      map[int32][]span  // by derived input: the times of the facts to judge
+	answers    []rules.Value     // scratch
+}
+
+func (p *Plan) settlement(h *History) *settlement {
+	s := &settlement{evaluation: p.begin(clinical.Never), history: h, candidates: map[int32][]*Series{},
+		changed: map[int32][]Entry{}, dirty: map[int32][]span{}}
+	for _, series := range h.Series() {
+		if series.Stream.Kind == clinical.KindDerived {
+			continue
+		}
+		fed := p.fedBy(series.ID, series.Stream)
+		for _, in := range fed.inputs {
+			s.feed(in, series)
+		}
+		for _, in := range fed.candidates {
+			s.candidates[in] = append(s.candidates[in], series)
+		}
+	}
+	return s
+}
+
+// compare notes the facts in which two versions of a series differ. They share the chunks that do not.
+func (s *settlement) compare(before, after *Series) {
+	var was, is []*Chunk
+	stream := clinical.Stream{}
+	if before != nil {
+		was, stream = before.Chunks, before.Stream
+	}
+	if after != nil {
+		is, stream = after.Chunks, after.Stream
+	}
+	gone := entriesBeside(was, is)
+	came := entriesBeside(is, was)
+	var differ []Entry
+	for _, side := range [][2][]Entry{{gone, came}, {came, gone}} {
+		for _, e := range side[0] {
+			if _, both := slices.BinarySearchFunc(side[1], e.Fence(), byFence); !both {
+				differ = append(differ, e)
+			}
+		}
+	}
+	fed := s.plan.fedBy(stream.ID(), stream)
+	for _, in := range fed.inputs {
+		s.changed[in] = append(s.changed[in], differ...)
+	}
+	for _, in := range fed.candidates {
+		for _, e := range differ {
+			s.dirty[in] = append(s.dirty[in], span{e.Time, e.Time})
+		}
+	}
+}
+
+// entriesBeside is the entries of the chunks that others do not have, in order.
+func entriesBeside(chunks, others []*Chunk) []Entry {
+	var entries []Entry
+	for _, c := range chunks {
+		if !slices.Contains(others, c) {
+			entries = append(entries, c.Entries...)
+		}
+	}
+	return entries
+}
+
+func byFence(e Entry, f Fence) int {
+	return cmp.Or(cmp.Compare(e.Time, f.Time), cmp.Compare(e.Seq, f.Seq))
+}
+
+func (s *settlement) settle() (*History, []Settling) {
+	var all []Settling
+	for _, id := range s.plan.Program.Derived() {
+		in := s.plan.Program.Inputs[id]
+		for _, t := range in.Terms {
+			for i := range s.changed[int32(t.Input)] {
+				if from, to := s.seenFrom(t, &s.changed[int32(t.Input)][i]); from <= to {
+					s.dirty[id] = append(s.dirty[id], span{from, to})
+				}
+			}
+		}
+		series := s.history.Get(in.Settled.ID())
+		if series == nil {
+			series = &Series{ID: in.Settled.ID(), Stream: in.Settled}
+		}
+		if settling := s.judge(in, &series); len(settling.Changes) > 0 {
+			s.history = s.history.With(series)
+			all = append(all, settling)
+		}
+		if len(series.Chunks) > 0 {
+			s.feed(id, series)
+		}
+	}
+	return s.history, all
+}
+
+// judge settles the facts of an input at the times that are dirty.
+func (s *settlement) judge(in *rules.Input, series **Series) Settling {
+	id := int32(in.ID)
+	out := Settling{Stream: in.Settled}
+	for _, at := range merged(s.dirty[id]) {
+		belong := s.belonging(in, at)
+		for _, e := range within(*series, at) {
+			if _, still := slices.BinarySearchFunc(belong, e.Fence(), byFence); !still {
+				next, change, _ := (*series).Remove(e.Fence())
+				*series, out.Changes = next, append(out.Changes, change)
+				s.changed[id] = append(s.changed[id], e)
+			}
+		}
+		for _, e := range belong {
+			if _, held := (*series).Get(e.Fence()); !held {
+				next, change := (*series).Insert(e)
+				*series, out.Changes = next, append(out.Changes, change)
+				s.changed[id] = append(s.changed[id], e)
+			}
+		}
+	}
+	return out
+}
+
+// belonging is the facts of a derived input in a stretch of time, in order.
+func (s *settlement) belonging(in *rules.Input, at span) []Entry {
+	var belong []Entry
+	for _, candidates := range s.candidates[int32(in.ID)] {
+		for c := place(candidates, at.from, true); ; c.forward() {
+			e := c.peek()
+			if e == nil || e.Time > at.to {
+				break
+			}
+			if in.Candidate(e.Number, e.Detail) && in.Admits(e.Number, e.Detail, s.anchored(in, e)) {
+				belong = append(belong, *e)
+			}
+		}
+	}
+	if len(s.candidates[int32(in.ID)]) > 1 {
+		slices.SortFunc(belong, func(x, y Entry) int { return byFence(x, y.Fence()) })
+	}
+	return belong
+}
+
+func within(s *Series, at span) []Entry {
+	var entries []Entry
+	for c := place(s, at.from, true); ; c.forward() {
+		e := c.peek()
+		if e == nil || e.Time > at.to {
+			return entries
+		}
+		entries = append(entries, *e)
+	}
+}
+
+// anchored answers what a derived input asks, as of a fact. The answers are good until the next call.
+func (s *settlement) anchored(in *rules.Input, e *Entry) []rules.Value {
+	s.answers = s.answers[:0]
+	program := s.plan.Program
+	for _, t := range in.Terms {
+		q := ask(t, program.Inputs[t.Input], program.Zone, s.series[t.Input], e.Time)
+		var v rules.Value
+		switch {
+		case t.Op == rules.Overlaps:
+			v = q.overlaps(e)
+		case t.Window.During:
+			q.lower, q.upper = e.Time, e.End
+			v, _ = q.resolve()
+		default:
+			v, _ = q.resolve()
+		}
+		s.answers = append(s.answers, v)
+	}
+	return s.answers
+}
+
+// overlaps says whether another fact's period shares an instant with this one's.
+func (q *question) overlaps(with *Entry) rules.Value {
+	if len(q.facts.series) == 0 {
+		return rules.BoolOf(false)
+	}
+	var w walk
+	w.from(&q.facts, clinical.Never, false)
+	for {
+		f, ok := w.next()
+		if !ok || f.entry.Time > with.End {
+			return rules.BoolOf(false)
+		}
+		if f.entry.End >= with.Time && f.entry.Seq != with.Seq {
+			return rules.BoolOf(true)
+		}
+	}
+}
+
+// seenFrom is the stretch of times from which the term can see the fact, or for a period another whose
+// own time says nothing of how long it is.
+func (s *settlement) seenFrom(t *rules.Term, e *Entry) (from, to clinical.Instant) {
+	zone := s.plan.Program.Zone
+	switch {
+	case t.Op.OfPatient():
+		return clinical.Never, clinical.Forever
+	case t.Op == rules.Active:
+		return e.Time, e.End
+	case t.Op == rules.Overlaps:
+		return clinical.Never, e.End
+	case t.Window.During:
+		return clinical.Never, e.Time
+	case t.Window.All:
+		return e.Time, clinical.Forever
+	}
+	return firstInstant(t.Window.To, e.Time, zone), firstInstant(t.Window.From, e.Time+1, zone) - 1
+}
+
+// merged is the spans in order, those that meet made one.
+func merged(spans []span) []span {
+	slices.SortFunc(spans, func(x, y span) int { return cmp.Compare(x.from, y.from) })
+	var out []span
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}

@@ -1,0 +1,104 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// Derived reports whether it depends on other facts which facts belong to the input.
+func (in *Input) Derived() bool { return len(in.Terms) > 0 }
+
+// settleIn names the stream of the facts that belong. Another rule set may mean other facts by the input.
+func (in *Input) settleIn(ruleSet string) {
+	in.Settled = clinical.NewStream(clinical.KindDerived, clinical.Code(fmt.Sprintf("%.16s|%d", ruleSet, in.ID)))
+}
+
+// anchored is the input's one Term that asks this at the time of a fact.
+func (in *Input) anchored(of *Input, op Op, w Window) *Term {
+	for _, t := range in.Terms {
+		if t.Input == of.ID && t.Op == op && t.Window == w {
+			return t
+		}
+	}
+	t := &Term{ID: len(in.Terms), Input: of.ID, Op: op, Window: w, Source: asked(of, op, w)}
+	in.Terms = append(in.Terms, t)
+	return t
+}
+
+// question tells a term from every other of a program, whichever input it is asked for.
+func (t *Term) question() string { return fmt.Sprintf("#%d.%s%+v", t.Input, t.Op, t.Window) }
+
+// during reads the inputs in a period of which the facts lie: a fact is in one that is active at its time.
+func (c *compiler) during(in *inputSource, of *Input) bool {
+	if in.during == nil {
+		return true
+	}
+	items := []*node{in.during}
+	if in.during.shape == list {
+		items = in.during.items
+		if len(items) == 0 {
+			c.add(in.during.at(), "`during` names no inputs", "name at least one, or drop it")
+			return false
+		}
+	}
+	fine := true
+	for _, item := range items {
+		name := reader{&c.report}.word(item, "during")
+		k := &checker{c: c, pack: in.pack, source: item, where: of}
+		period := k.asked(name, func(problem, hint string) { c.add(item.at(), problem, hint) })
+		if period == nil {
+			fine = false
+			continue
+		}
+		of.Where = append(of.Where, &TermRef{of.anchored(period, Active, Window{All: true})})
+	}
+	return fine
+}
+
+// asked finds an input by the name by which an expression asks it; nil after a fault, its own or this one.
+func (k *checker) asked(name string, fault func(problem, hint string)) *Input {
+	if name == "" {
+		return nil
+	}
+	if of := k.pack.inputs[name]; k.where != nil && of != nil && of.state == underway {
+		fault(fmt.Sprintf("%q is asked for in the making of itself", name), "break the circle: name the facts that it starts from in an input of their own")
+		return nil
+	}
+	input, known := k.c.lookup(k.pack, name)
+	if !known {
+		fault(fmt.Sprintf("unknown input %q", name), k.pack.inputHint(name))
+	}
+	return input
+}
+
+// split parts the conditions that look at the fact alone from those that ask the input's Terms.
+func (in *Input) split() (alone, related []Expr) {
+	for _, e := range in.Where {
+		asks := false
+		walk(e, func(*Term) { asks = true })
+		if asks {
+			related = append(related, e)
+		} else {
+			alone = append(alone, e)
+		}
+	}
+	return alone, related
+}
+
+// Candidate says whether a fact of a stream that Program.Candidates takes would belong to a derived input as
+// far as the fact alone can tell. It is as safe, and as cheap, as Accept.
+func (in *Input) Candidate(number float64, d *clinical.Detail) bool {
+	_, ok := in.own(number, d)
+	return ok
+}
+
+// Admits says whether a Candidate belongs, with the answers to the input's Terms at the fact's time, by
+// Term.ID: unknown is not enough. It allocates nothing, and any number of goroutines may call it.
+func (in *Input) Admits(number float64, d *clinical.Detail, values []Value) bool {
+	convert, _ := in.conversion(d)
+	v, _ := in.valueOf(number, d, convert)
+	fact := evidence{value: v, detail: d, convert: convert}
+	return !slices.ContainsFunc(in.accept.related, func(c code) bool { return c.eval(values, &fact).Truth() != True })
+}
