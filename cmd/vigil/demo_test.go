@@ -67,7 +67,7 @@ func TestTheDemoShowsWhatTheEngineDoes(t *testing.T) {
 	require.True(t, ok, r.out)
 	raised, cleared, ok := strings.Cut(shown, "  Time alone cleared: ")
 	require.True(t, ok, r.out)
-	require.Contains(t, raised, "(lactate-not-repeated)")
+	require.Contains(t, raised, "(sepsis-3h-cultures-missing)")
 	for _, c := range []struct {
 		text   string
 		raised bool
@@ -107,7 +107,7 @@ func TestTheDemoServesUntilItIsStopped(t *testing.T) {
 	go io.Copy(io.Discard, out)
 	client := &http.Client{Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
-	for i, wanted := range []string{`"severity":"critical"`, `"rule":"lactate-not-repeated"`, "vigil_transitions_total"} {
+	for i, wanted := range []string{`"severity":"critical"`, `"rule":"sepsis-3h-cultures-missing"`, "vigil_transitions_total"} {
 		response, err := client.Get(urls[i])
 		require.NoError(t, err)
 		body, err := io.ReadAll(response.Body)

@@ -80,9 +80,13 @@ func TestTheSamplePacksSpeakOfTheWard(t *testing.T) {
 	for _, rule := range program.Rules {
 		t.Logf("%-36s true of %3d patients", rule.ID, len(held[rule.ID]))
 	}
-	extreme := map[string]bool{"news2-pulse-red": true, "news2-temperature-red": true} // not every day brings one
+	// Not every day brings an extreme; the ward treats sepsis in time, and discharges nobody.
+	seldom := map[string]bool{"news2-pulse-red": true, "news2-temperature-red": true,
+		"sepsis-3h-antibiotics-missing": true, "sepsis-3h-lactate-missing": true, "sepsis-6h-vasopressor-missing": true,
+		"severe-hypoglycaemia-after-drug": true, "stay-with-severe-hypoglycaemia": true,
+		"two-opioids-at-discharge": true, "opioid-with-benzodiazepine-at-discharge": true}
 	for _, rule := range program.Rules {
-		if !extreme[rule.ID] {
+		if !seldom[rule.ID] {
 			require.NotEmpty(t, held[rule.ID], rule.ID)
 		}
 	}
