@@ -42,7 +42,7 @@ func (c *Course) Explain(t Turn, cause record.Cause, gone, added []Statement, f 
 		e.Kind = record.Fired
 	}
 	asked := func(s Statement) bool {
-		return slices.ContainsFunc(termsOf(t.Rule.When), func(q *rules.Term) bool {
+		return slices.ContainsFunc(c.reading.termsOf(t.Rule.When), func(q *rules.Term) bool {
 			return c.reading.concerns(q, s.Fact.Stream)
 		})
 	}
@@ -69,7 +69,7 @@ func (r *reading) explain(rule *rules.Rule, now clinical.Instant, f Frame) *reco
 		Terms: []record.Term{}, Facts: []record.Fact{}, Suffices: []int{},
 	}
 	w := witness{reading: r, now: now, frame: f, places: map[uint64]int{}}
-	w.terms = termsOf(rule.When)
+	w.terms = slices.Clip(r.termsOf(rule.When))
 	if rule.Message != nil {
 		for _, id := range rule.Message.Terms {
 			if t := r.program.Terms[id]; !slices.Contains(w.terms, t) {

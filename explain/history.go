@@ -55,8 +55,16 @@ type stated struct {
 func (l *Ledger) Grow(resources int) { l.resources = make(map[source]*stated, resources) }
 
 // Apply asserts everything that the record at this offset of the facts log says, and returns what holds
-// no more and what holds newly. Control records and refusals say nothing.
+// no more and what holds newly, both only to be read. Control records and refusals say nothing.
 func (l *Ledger) Apply(r *clinical.Record, offset int64) (gone, added []Statement) {
+	if len(r.Assertions) == 1 {
+		return l.assert(&r.Assertions[0], r.Recorded, offset, 0)
+	}
+	facts := 0
+	for i := range r.Assertions {
+		facts += len(r.Assertions[i].Facts)
+	}
+	added = make([]Statement, 0, facts)
 	first := 0
 	for i := range r.Assertions {
 		a := &r.Assertions[i]

@@ -61,7 +61,7 @@ type tipping struct {
 
 func (r *reading) outlook(e rules.Expr, now clinical.Instant) *outlook {
 	l := &outlook{reading: r, condition: e, now: now, work: lookAhead, tallies: map[int]*tally{}}
-	for _, t := range termsOf(e) {
+	for _, t := range r.termsOf(e) {
 		l.terms = append(l.terms, outlast{term: t, until: now})
 	}
 	for _, c := range elapsedComparisons(e) {

@@ -14,9 +14,10 @@ import (
 // things that are always so, such as which inputs list a code. A History given to it is only read.
 type Reference struct {
 	program *rules.Program
-	asks    []asks    // by input
-	asking  [][]int32 // by input: the rules whose condition asks it
-	rests   [][]int   // by input: see restsOn
+	asks    []asks                       // by input
+	asking  [][]int32                    // by input: the rules whose condition asks it
+	rests   [][]int                      // by input: see restsOn
+	terms   map[rules.Expr][]*rules.Term // of each rule's condition
 
 	conversions sync.Map // [2]string, from and to → conversion
 	takers      sync.Map // a stream's key → []int, the inputs that list one of its codes
@@ -30,13 +31,15 @@ type asks struct{ negated, absent bool }
 
 // NewReference evaluates p.
 func NewReference(p *rules.Program) *Reference {
-	r := &Reference{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs)), rests: make([][]int, len(p.Inputs))}
+	r := &Reference{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs)), rests: make([][]int, len(p.Inputs)),
+		terms: make(map[rules.Expr][]*rules.Term, len(p.Rules))}
 	for i, in := range p.Inputs {
 		r.rests[i] = r.restsOn(i)
 		r.asks[i] = asks{asksFor(in.Where, clinical.AttrNegated), asksFor(in.Where, clinical.AttrAbsentReason)}
 	}
 	for i, rule := range p.Rules {
-		for _, t := range termsOf(rule.When) {
+		r.terms[rule.When] = termsOf(rule.When)
+		for _, t := range r.terms[rule.When] {
 			if a := &r.asking[t.Input]; !slices.Contains(*a, int32(i)) {
 				*a = append(*a, int32(i))
 			}
@@ -58,6 +61,14 @@ func (r *Reference) Term(t *rules.Term, h History, now clinical.Instant) rules.V
 // Expr is the value of an expression over terms, such as a rule's When or a part of it, at now.
 func (r *Reference) Expr(e rules.Expr, h History, now clinical.Instant) rules.Value {
 	return r.read(h).expr(e, now)
+}
+
+// termsOf are the terms that e asks, only to be read: those of a rule's condition are at hand.
+func (r *Reference) termsOf(e rules.Expr) []*rules.Term {
+	if terms, ok := r.terms[e]; ok {
+		return terms
+	}
+	return termsOf(e)
 }
 
 // takersOf is every input whose kind and codes take the stream.

@@ -11,7 +11,7 @@ import (
 // any one of them it would not. It starts from those that the deciding terms rest on, or where these are
 // not enough from all that any term saw, and leaves out what can be left out, in ever smaller handfuls.
 func (w *witness) suffices(e rules.Expr, truth rules.Truth, tree *node) map[uint64]bool {
-	terms := termsOf(e)
+	terms := w.termsOf(e)
 	enough := func(orders []uint64) bool {
 		return w.only(terms, orders).expr(e, w.now).Truth() == truth
 	}

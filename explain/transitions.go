@@ -57,7 +57,7 @@ func (r *reading) candidates(e rules.Expr, from, to clinical.Instant) iter.Seq[c
 // there is none.
 func (r *reading) upcoming(e rules.Expr, now clinical.Instant) clinical.Instant {
 	edge := clinical.Forever
-	for _, t := range termsOf(e) {
+	for _, t := range r.termsOf(e) {
 		edge = min(edge, r.edge(t, now))
 	}
 	return min(edge, r.tip(e, now, edge))

@@ -37,6 +37,7 @@ type room struct {
 	key, value []byte
 	dues       map[string]clinical.Instant // of the patients put, as the batch leaves them
 	expected   []expected
+	size       int // of the last batch in bytes, which the next is likely to need as well
 }
 
 func newRoom() *room { return &room{dues: make(map[string]clinical.Instant)} }
@@ -64,7 +65,7 @@ func (p *Partition) Begin() *Batch {
 		return b
 	}
 	b.room = p.archive.rooms.Get().(*room)
-	b.pebble = p.archive.db.NewBatch()
+	b.pebble = p.archive.db.NewBatchWithSize(b.room.size)
 	return b
 }
 
@@ -145,6 +146,7 @@ func (b *Batch) Commit() error {
 	}
 	p := b.p
 	size := b.pebble.Len()
+	b.room.size = min(size+size/8, keepBytes)
 	if err := b.pebble.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("archive: commit a batch of partition %d: %w", p.number, pebbleError{err})
 	}

@@ -26,23 +26,31 @@ var (
 // Seal makes e the sequence-th of its patient's explanations, counted from 1, after the one whose Hash
 // is previous (Genesis for the first), and computes its Hash. A change of e afterwards breaks the seal.
 func (e *Explanation) Seal(sequence int64, previous string) {
-	e.Sequence, e.Previous = sequence, previous
-	e.Hash = e.digest()
+	e.AppendSealed(nil, sequence, previous)
+}
+
+// AppendSealed is Seal, and appends to b what Marshal then returns.
+func (e *Explanation) AppendSealed(b []byte, sequence int64, previous string) []byte {
+	e.Sequence, e.Previous, e.Hash = sequence, previous, ""
+	from := len(b)
+	b = e.appendTo(b)
+	e.Hash = digest(b[from:])
+	return e.appendHash(b)
 }
 
 // Check computes the hash again: ErrAltered when it is another. It holds of an explanation by itself,
 // read from its stored form or from JSON. Only its place in the chain needs a Verifier.
 func (e *Explanation) Check() error {
-	if e.Hash != e.digest() {
+	open := *e
+	open.Hash = ""
+	if e.Hash != digest(open.Marshal()) {
 		return ErrAltered
 	}
 	return nil
 }
 
 // digest is the SHA-256, in hex, of the stored form without a hash.
-func (e *Explanation) digest() string {
-	open := *e
-	open.Hash = ""
-	sum := sha256.Sum256(open.Marshal())
+func digest(open []byte) string {
+	sum := sha256.Sum256(open)
 	return hex.EncodeToString(sum[:])
 }

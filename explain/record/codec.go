@@ -55,8 +55,11 @@ func (e *Explanation) appendTo(b []byte) []byte {
 	b = appendOptional(b, 20, e.Next)
 	b = appendSigned(b, 21, e.Sequence)
 	b = appendString(b, 22, e.Previous)
-	return appendString(b, 23, e.Hash)
+	return e.appendHash(b)
 }
+
+// appendHash comes last, so that what is hashed is what stands before it.
+func (e *Explanation) appendHash(b []byte) []byte { return appendString(b, 23, e.Hash) }
 
 func (e *Explanation) read(in reader) {
 	for in.next() {

@@ -197,9 +197,9 @@ func (c *chart) turn(e *record.Explanation, t explain.Turn, mark string) {
 		previous = hex.EncodeToString(p.Head[:])
 	}
 	p.Sequence++
-	e.Seal(p.Sequence, previous)
+	c.machine.stored = e.AppendSealed(c.machine.stored[:0], p.Sequence, previous)
 	hex.Decode(p.Head[:], []byte(e.Hash))
-	c.batch.Explain(p.ID, archive.Entry{Sequence: p.Sequence, At: t.At, ID: e.ID, Data: e.Marshal()})
+	c.batch.Explain(p.ID, archive.Entry{Sequence: p.Sequence, At: t.At, ID: e.ID, Data: c.machine.stored})
 	c.machine.state.Explained++
 	if c.machine.options.Explained != nil {
 		c.machine.options.Explained(e.Rule.ID, string(e.Kind))

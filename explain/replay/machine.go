@@ -47,6 +47,7 @@ type Machine struct {
 	sets      *Sets
 	options   Options
 	state     archive.State
+	stored    []byte // scratch: the stored form of the last explanation
 }
 
 // NewMachine goes on where the archive's partition stands.

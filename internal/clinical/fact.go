@@ -213,8 +213,14 @@ type StreamID uint64
 
 // Key writes the stream as "observation:loinc|2160-0,local|CREA".
 func (s Stream) Key() string {
+	kind := s.Kind.String()
+	size := len(kind)
+	for _, c := range s.Codes {
+		size += 1 + len(c)
+	}
 	var b strings.Builder
-	b.WriteString(s.Kind.String())
+	b.Grow(size)
+	b.WriteString(kind)
 	for i, c := range s.Codes {
 		b.WriteByte(":,"[min(i, 1)])
 		b.WriteString(string(c))
