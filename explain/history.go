@@ -140,7 +140,8 @@ func (l *Ledger) History() History {
 // sameFact compares what two facts say; Details are compared by what is in them.
 func sameFact(x, y clinical.Fact) bool {
 	return x.Stream.Kind == y.Stream.Kind && slices.Equal(x.Stream.Codes, y.Stream.Codes) &&
-		x.Time == y.Time && x.End == y.End && x.Number == y.Number && sameDetail(detailOf(x), detailOf(y))
+		x.Time == y.Time && x.End == y.End && x.Authored == y.Authored && x.Number == y.Number &&
+		sameDetail(detailOf(x), detailOf(y))
 }
 
 func sameDetail(x, y *clinical.Detail) bool {

@@ -49,13 +49,14 @@ func (c *Chunk) last() *Entry { return &c.Entries[len(c.Entries)-1] }
 
 // How a chunk is stored: flags, the count, then the columns: times (the first, then differences),
 // sequence numbers (likewise), details (each distinct one once, then an index an entry), ends where any
-// differs from its time, and numbers: as decimals scaled to whole numbers where that is exact (they
+// differs from its time, the times of writing where there are any (likewise), and numbers: as decimals scaled to whole numbers where that is exact (they
 // mostly are, and near each other), else as they are.
 const (
 	chunkOneDetail = 1 << iota // every entry has the one detail
 	chunkEnds                  // some entry has a period
 	chunkNumbers               // some number is not zero
 	chunkScaled                // numbers are scaled decimals; the scale is a byte
+	chunkAuthored              // some entry says when it was written down
 )
 
 // maxScale is the most decimals that scaled numbers keep: results seldom have more.
@@ -77,6 +78,9 @@ func (c *Chunk) AppendTo(b []byte) []byte {
 		}
 		if e.Number != 0 {
 			flags |= chunkNumbers
+		}
+		if e.Authored != 0 {
+			flags |= chunkAuthored
 		}
 	}
 	if len(details) == 1 {
@@ -116,6 +120,11 @@ func (c *Chunk) AppendTo(b []byte) []byte {
 	if flags&chunkEnds != 0 {
 		for i := range c.Entries {
 			b = binary.AppendVarint(b, int64(c.Entries[i].End-c.Entries[i].Time))
+		}
+	}
+	if flags&chunkAuthored != 0 {
+		for i := range c.Entries {
+			b = binary.AppendVarint(b, int64(c.Entries[i].Authored-c.Entries[i].Time))
 		}
 	}
 	switch {
@@ -201,6 +210,11 @@ func DecodeChunk(f Fence, value []byte, details *Details) (*Chunk, error) {
 	if flags&chunkEnds != 0 {
 		for i := range entries {
 			entries[i].End = entries[i].Time + clinical.Instant(r.varint())
+		}
+	}
+	if flags&chunkAuthored != 0 {
+		for i := range entries {
+			entries[i].Authored = entries[i].Time + clinical.Instant(r.varint())
 		}
 	}
 	switch {

@@ -13,7 +13,8 @@ var ErrMalformed = errors.New("pointer: malformed stored bytes")
 // Entry is one stored fact. Entries of a series are in order of (Time, Seq).
 type Entry struct {
 	Time, End clinical.Instant
-	Seq       uint64 // place in the log: of two facts at one instant the one stated later is the later
+	Authored  clinical.Instant // 0 when the resource does not say when it was written down
+	Seq       uint64           // place in the log: of two facts at one instant the one stated later is the later
 	Number    float64
 	Detail    *clinical.Detail
 }

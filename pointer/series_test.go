@@ -164,7 +164,7 @@ func TestARowComesBackAsItWas(t *testing.T) {
 }
 
 func FuzzDecodeChunk(f *testing.F) {
-	c := newChunk(first, []Entry{{Time: 5, End: clinical.Forever, Seq: 9, Detail: high, Number: 1.25}, {Time: 6, End: 6, Seq: 10, Detail: plain, Number: 3}})
+	c := newChunk(first, []Entry{{Time: 5, End: clinical.Forever, Seq: 9, Detail: high, Number: 1.25}, {Time: 6, End: 6, Authored: 8, Seq: 10, Detail: plain, Number: 3}})
 	f.Add(c.AppendTo(nil))
 	details := NewDetails(100)
 	f.Fuzz(func(t *testing.T, b []byte) {

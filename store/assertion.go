@@ -95,7 +95,7 @@ func (b *Batch) assert(pt *Patient, a *clinical.Assertion, order uint64) (*Patie
 		if err != nil {
 			return pt, nil, err
 		}
-		e := pointer.Entry{Time: f.Time, End: f.End, Seq: order + uint64(i), Number: f.Number, Detail: detail}
+		e := pointer.Entry{Time: f.Time, End: f.End, Authored: f.Authored, Seq: order + uint64(i), Number: f.Number, Detail: detail}
 		series := history.Get(ids[i])
 		if series == nil {
 			stream, _ := b.p.stream(ids[i])
@@ -230,7 +230,7 @@ func (b *Batch) same(h *pointer.History, places []place, ids []clinical.StreamID
 		if !ok {
 			return false, b.lost()
 		}
-		if e.End != f.End || e.Number != f.Number || !sameDetail(e.Detail, f.Detail) {
+		if e.End != f.End || e.Authored != f.Authored || e.Number != f.Number || !sameDetail(e.Detail, f.Detail) {
 			return false, nil
 		}
 	}

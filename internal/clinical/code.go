@@ -34,8 +34,20 @@ func (c Code) Value() string {
 	return string(c)
 }
 
-// Is reports whether a rule's author who wrote s means c: s is the whole coding, or just its code.
-func (c Code) Is(s string) bool { return string(c) == s || c.Value() == s }
+// Is reports whether a rule's author who wrote s means c: s is the whole coding, or just its code. A code
+// system that HL7 itself publishes may be called by the last part of its address, as in
+// "v3-ObservationInterpretation|H".
+func (c Code) Is(s string) bool {
+	if string(c) == s || c.Value() == s {
+		return true
+	}
+	for _, address := range [...]string{"http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/"} {
+		if rest, ok := strings.CutPrefix(string(c), address); ok && rest == s {
+			return true
+		}
+	}
+	return false
+}
 
 // systemNames gives the code systems that FHIR feeds use most their short names in packs.
 // Source: the FHIR R4 terminology page on external code systems and HL7's terminology server.

@@ -30,12 +30,13 @@ const (
 	assertionUpdated  protowire.Number = 3
 	assertionFacts    protowire.Number = 4
 
-	factStream  protowire.Number = 1
-	factDetail  protowire.Number = 2
-	factTime    protowire.Number = 3
-	factLasts   protowire.Number = 4
-	factOngoing protowire.Number = 5
-	factNumber  protowire.Number = 6
+	factStream   protowire.Number = 1
+	factDetail   protowire.Number = 2
+	factTime     protowire.Number = 3
+	factLasts    protowire.Number = 4
+	factOngoing  protowire.Number = 5
+	factNumber   protowire.Number = 6
+	factAuthored protowire.Number = 7
 
 	streamKind  protowire.Number = 1
 	streamCodes protowire.Number = 2
@@ -144,7 +145,8 @@ func (f *Fact) appendTo(b []byte, stream, detail uint64) []byte {
 	} else {
 		b = appendSigned(b, factLasts, int64(f.End-f.Time))
 	}
-	return appendDouble(b, factNumber, f.Number)
+	b = appendDouble(b, factNumber, f.Number)
+	return appendSigned(b, factAuthored, int64(f.Authored))
 }
 
 func (a *Activation) appendTo(b []byte) []byte {
@@ -396,6 +398,8 @@ func (f *Fact) read(in reader, t *tables) bool {
 			lasts, ongoing = 0, in.value != 0
 		case in.is(factNumber, protowire.Fixed64Type):
 			f.Number = math.Float64frombits(in.value)
+		case in.is(factAuthored, protowire.VarintType):
+			f.Authored = Instant(in.signed())
 		}
 	}
 	f.End = f.Time + lasts

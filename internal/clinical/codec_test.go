@@ -134,6 +134,7 @@ func TestThePublishedSchemaReadsOurBytes(t *testing.T) {
 				require.Equal(t, int64(f.Time), field(fm, "time").Int())
 				require.Equal(t, f.End == Forever, field(fm, "ongoing").Bool())
 				require.Equal(t, f.Number, field(fm, "number").Float())
+				require.Equal(t, int64(f.Authored), field(fm, "authored").Int())
 				sm := streams.Get(int(field(fm, "stream").Uint()) - 1).Message()
 				require.Equal(t, uint64(f.Stream.Kind), field(sm, "kind").Uint())
 				require.Equal(t, f.Stream.Codes, codesOf(sm))
@@ -255,6 +256,9 @@ func randomRecord(rng *rand.Rand) *Record {
 			f.End = f.Time
 			if rng.IntN(2) == 0 {
 				f.End = randomInstant(rng)
+			}
+			if rng.IntN(2) == 0 {
+				f.Authored = randomInstant(rng)
 			}
 			a.Facts = append(a.Facts, f)
 		}

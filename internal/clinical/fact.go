@@ -148,36 +148,6 @@ func (d *Detail) Attribute(name string) *Attribute {
 	return nil
 }
 
-// Names of the attributes that intake sets. A pack may ask for any of them in `where`.
-const (
-	AttrResourceType   = "resource_type"   // "MedicationAdministration"
-	AttrStatus         = "status"          // the resource's status as FHIR writes it
-	AttrVerification   = "verification"    // verificationStatus
-	AttrClinicalStatus = "clinical_status" // clinicalStatus
-	AttrIntent         = "intent"          // MedicationRequest, ServiceRequest, CarePlan
-	AttrCategory       = "category"        // every coding of every category
-	AttrInterpretation = "interpretation"  // every coding
-	AttrReferenceLow   = "reference_low"   // number, in the value's unit
-	AttrReferenceHigh  = "reference_high"  // number, in the value's unit
-	AttrClass          = "class"           // Encounter.class: "IMP", "AMB"
-	AttrReason         = "reason"          // every coding of reasonCode
-	AttrDisposition    = "disposition"     // Encounter.hospitalization.dischargeDisposition
-	AttrBodySite       = "body_site"       //
-	AttrMethod         = "method"          //
-	AttrAbsentReason   = "absent_reason"   // dataAbsentReason, with Type AbsentValue
-	AttrCriticality    = "criticality"     // AllergyIntolerance
-	AttrSeverity       = "severity"        // Condition
-	AttrRoute          = "route"           // dosage route
-	AttrDose           = "dose"            // number, unit in dose_unit
-	AttrDoseUnit       = "dose_unit"       //
-	AttrRate           = "rate"            // number, unit in rate_unit
-	AttrRateUnit       = "rate_unit"       //
-	AttrAuthored       = "authored"        // number: instant at which the resource says it was written
-	AttrSex            = "sex"             // KindPatient: administrative gender
-	AttrDeceased       = "deceased"        // KindPatient: "true" when known to be dead; Fact.End says when
-	AttrNegated        = "negated"         // "true" for doNotPerform, not-done, not-taken, refuted
-)
-
 // Fact is one normalised clinical statement about one patient.
 //
 // Time is the clinical time; a fact with a period has its start in Time and its last instant in End
@@ -185,12 +155,16 @@ const (
 // date in Time (Never when unknown) and the instant of death in End (Forever while alive).
 // A course that is known to be over without a stated end has End == Time: it is never guessed to have
 // lasted.
+//
+// Authored is when the resource itself says that it was written down (authoredOn, issued, recordedDate);
+// it stands here rather than in the detail, which facts share.
 type Fact struct {
-	Stream Stream
-	Time   Instant
-	End    Instant
-	Number float64 // Detail.Type Number (in Detail.Unit) or Boolean (0 or 1)
-	Detail *Detail
+	Stream   Stream
+	Time     Instant
+	End      Instant
+	Authored Instant // 0 when the resource does not say
+	Number   float64 // Detail.Type Number (in Detail.Unit) or Boolean (0 or 1)
+	Detail   *Detail
 }
 
 // Stream names one physical stream of facts: a kind and the codings that its facts all carry.
