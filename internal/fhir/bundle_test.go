@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,7 +131,7 @@ func TestNothingOfTheSyntheaPatientsIsRefused(t *testing.T) {
 	if testing.Short() {
 		limit = 10
 	}
-	d := New(Options{})
+	d, attributes := New(Options{}), map[string]int{}
 	for in := tar.NewReader(unpacked); bundles < limit; {
 		entry, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -156,8 +158,12 @@ func TestNothingOfTheSyntheaPatientsIsRefused(t *testing.T) {
 				require.NotEmpty(t, m.Patient)
 			}
 			facts += len(m.Assertion.Facts)
+			count(t, m.Assertion.Facts, attributes)
 		}
 	}
 	require.Equal(t, limit, bundles)
-	t.Logf("%d bundles, %d facts", bundles, facts)
+	t.Logf("%d bundles, %d facts, with these attributes: %v", bundles, facts, attributes)
+	if limit == 120 {
+		require.Equal(t, inSynthea, slices.Sorted(maps.Keys(attributes)))
+	}
 }

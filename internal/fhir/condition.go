@@ -63,6 +63,9 @@ type allergy struct {
 	Patient     *reference `json:"patient"`
 	Category    []string   `json:"category"`
 	Criticality string     `json:"criticality"`
+	Reaction    []struct {
+		Severity string `json:"severity"`
+	} `json:"reaction"`
 }
 
 // allergy states that the patient does not bear a substance.
@@ -86,6 +89,13 @@ func (m *mapper) allergy() {
 	}
 	a.codes(clinical.AttrCategory, categories)
 	a.token(clinical.AttrCriticality, r.Criticality)
+	var severities []clinical.Code
+	for i := range r.Reaction {
+		if s := r.Reaction[i].Severity; s != "" {
+			severities = append(severities, clinical.Code(s))
+		}
+	}
+	a.codes(clinical.AttrSeverity, severities)
 	m.course(clinical.KindAllergy, &r.course, m.close(m.onset(&r.course).or(recorded), !over), recorded, a)
 }
 
@@ -102,7 +112,7 @@ func (m *mapper) onset(r *course) span {
 func (m *mapper) course(kind clinical.Kind, r *course, s, recorded span, a attributes) {
 	a.codes(clinical.AttrClinicalStatus, r.ClinicalStatus.tokens())
 	a.codes(clinical.AttrVerification, r.VerificationStatus.tokens())
-	a.authored(recorded)
+	m.written(recorded)
 	a.negated(r.VerificationStatus.is("refuted"))
 	m.fact(kind, r.Code.codes(), s, 0, &clinical.Detail{Attributes: a.sorted()})
 }

@@ -150,12 +150,13 @@ func notAResource(data []byte, name string) *Fault {
 
 // mapper holds one resource on its way to facts.
 type mapper struct {
-	d      *Decoder
-	data   []byte
-	root   string // the resource type, which leads every place
-	header header
-	out    Mapped
-	faults ErrorList
+	d        *Decoder
+	data     []byte
+	root     string // the resource type, which leads every place
+	header   header
+	authored clinical.Instant // when the resource says it was written down; 0 when it does not
+	out      Mapped
+	faults   ErrorList
 }
 
 func (m *mapper) fault(reason Reason, element, problem, mend string) {
@@ -232,11 +233,12 @@ func (m *mapper) retract(why string) { m.out.Counted = why }
 func (m *mapper) fact(kind clinical.Kind, codes []clinical.Code, s span, number float64, d *clinical.Detail) {
 	d.Precision = s.precision
 	m.out.Assertion.Facts = append(m.out.Assertion.Facts, clinical.Fact{
-		Stream: clinical.NewStream(kind, codes...),
-		Time:   s.start,
-		End:    s.end,
-		Number: number,
-		Detail: d,
+		Stream:   clinical.NewStream(kind, codes...),
+		Time:     s.start,
+		End:      s.end,
+		Authored: m.authored,
+		Number:   number,
+		Detail:   d,
 	})
 }
 

@@ -76,6 +76,6 @@ func (m *mapper) deviceUse() {
 	a.token(clinical.AttrStatus, r.Status)
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
 	a.codes(clinical.AttrBodySite, r.BodySite.codes())
-	a.authored(recorded)
+	m.written(recorded)
 	m.fact(clinical.KindDevice, codes, m.close(s.or(recorded), !over), 0, &clinical.Detail{Attributes: a.sorted()})
 }

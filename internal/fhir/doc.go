@@ -56,6 +56,13 @@
 //	valuePeriod, valueSampledData, valueQuantity without value
 //	                            no value
 //
+// # What else it says
+//
+// The attributes of a fact, and the element of each resource that they come from, are in the table of
+// package clinical (clinical.Attributes). Of several dosage instructions the first is taken, and of it the
+// first dose and rate: the others are steps away from it. When a resource was written down (issued,
+// authoredOn, recordedDate, ...) is Fact.Authored.
+//
 // # Compact observations
 //
 // Monitors send one JSON object a line, read by Decoder.Compact:

@@ -345,10 +345,10 @@ func (a *attributes) negated(negated bool) {
 	}
 }
 
-// authored notes when the resource says it was written.
-func (a *attributes) authored(s span) {
+// written notes when the resource says it was written down, before it states a fact.
+func (m *mapper) written(s span) {
 	if s.dated {
-		a.number(clinical.AttrAuthored, float64(s.start))
+		m.authored = s.start
 	}
 }
 

@@ -8,6 +8,7 @@ type encounter struct {
 	Status          string     `json:"status"`
 	Class           *coding    `json:"class"`
 	Type            []concept  `json:"type"`
+	Priority        *concept   `json:"priority"`
 	Subject         *reference `json:"subject"`
 	Period          *period    `json:"period"`
 	Hospitalization struct {
@@ -41,6 +42,7 @@ func (m *mapper) encounter() {
 		a.token(clinical.AttrClass, r.Class.Code)
 	}
 	a.token(clinical.AttrStatus, r.Status)
+	a.codes(clinical.AttrPriority, r.Priority.codes())
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
 	a.codes(clinical.AttrDisposition, r.Hospitalization.DischargeDisposition.codes())
 	s := m.close(m.period("period", r.Period), ongoing)

@@ -75,6 +75,9 @@ func render(m Mapped) string {
 			fmt.Fprintf(&b, " %s", d.Unit)
 		}
 		b.WriteByte('\n')
+		if f.Authored != 0 {
+			fmt.Fprintf(&b, "  written down %s\n", f.Authored)
+		}
 		for _, a := range d.Attributes {
 			if a.Numeric {
 				fmt.Fprintf(&b, "  %s = %s\n", a.Name, strconv.FormatFloat(a.Number, 'f', -1, 64))

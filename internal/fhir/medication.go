@@ -24,6 +24,8 @@ type reasons struct {
 // dosage is Dosage, and with its direct dose and rate MedicationAdministration.dosage.
 type dosage struct {
 	Timing      *timing  `json:"timing"`
+	Site        *concept `json:"site"`
+	Method      *concept `json:"method"`
 	Route       *concept `json:"route"`
 	DoseAndRate []struct {
 		DoseQuantity *quantity `json:"doseQuantity"`
@@ -39,6 +41,8 @@ type medicationRequest struct {
 	medicine
 	reasons
 	Intent            string          `json:"intent"`
+	Priority          string          `json:"priority"`
+	StatusReason      *concept        `json:"statusReason"`
 	DoNotPerform      bool            `json:"doNotPerform"`
 	Category          []concept       `json:"category"`
 	AuthoredOn        string          `json:"authoredOn"`
@@ -71,9 +75,11 @@ func (m *mapper) medicationRequest() {
 
 	var a attributes
 	a.token(clinical.AttrIntent, r.Intent)
+	a.token(clinical.AttrPriority, r.Priority)
+	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrCategory, codesOf(r.Category))
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
-	a.authored(written)
+	m.written(written)
 	a.negated(r.DoNotPerform)
 	m.dosages("dosageInstruction", r.DosageInstruction, &a)
 	m.medication(&r.medicine, m.close(s, !over && r.Status != "completed"), a)
@@ -82,10 +88,11 @@ func (m *mapper) medicationRequest() {
 type medicationAdministration struct {
 	medicine
 	reasons
-	Category          *concept `json:"category"`
-	EffectiveDateTime string   `json:"effectiveDateTime"`
-	EffectivePeriod   *period  `json:"effectivePeriod"`
-	Dosage            *dosage  `json:"dosage"`
+	StatusReason      []concept `json:"statusReason"`
+	Category          *concept  `json:"category"`
+	EffectiveDateTime string    `json:"effectiveDateTime"`
+	EffectivePeriod   *period   `json:"effectivePeriod"`
+	Dosage            *dosage   `json:"dosage"`
 }
 
 // medicationAdministration states that a medicine was given.
@@ -101,6 +108,7 @@ func (m *mapper) medicationAdministration() {
 	ongoing := r.Status == "in-progress" || r.Status == "on-hold"
 
 	var a attributes
+	a.codes(clinical.AttrStatusReason, codesOf(r.StatusReason))
 	a.codes(clinical.AttrCategory, r.Category.codes())
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
 	a.negated(r.Status == "not-done")
@@ -113,11 +121,12 @@ func (m *mapper) medicationAdministration() {
 type medicationStatement struct {
 	medicine
 	reasons
-	Category          *concept `json:"category"`
-	EffectiveDateTime string   `json:"effectiveDateTime"`
-	EffectivePeriod   *period  `json:"effectivePeriod"`
-	DateAsserted      string   `json:"dateAsserted"`
-	Dosage            []dosage `json:"dosage"`
+	StatusReason      []concept `json:"statusReason"`
+	Category          *concept  `json:"category"`
+	EffectiveDateTime string    `json:"effectiveDateTime"`
+	EffectivePeriod   *period   `json:"effectivePeriod"`
+	DateAsserted      string    `json:"dateAsserted"`
+	Dosage            []dosage  `json:"dosage"`
 }
 
 // medicationStatement states that a medicine is, or was, being taken.
@@ -139,9 +148,10 @@ func (m *mapper) medicationStatement() {
 	over := r.Status == "completed" || r.Status == "stopped" || r.Status == "not-taken"
 
 	var a attributes
+	a.codes(clinical.AttrStatusReason, codesOf(r.StatusReason))
 	a.codes(clinical.AttrCategory, r.Category.codes())
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
-	a.authored(asserted)
+	m.written(asserted)
 	a.negated(r.Status == "not-taken")
 	m.dosages("dosage", r.Dosage, &a)
 	m.medication(&r.medicine, m.close(s, !over), a)
@@ -149,6 +159,7 @@ func (m *mapper) medicationStatement() {
 
 type medicationDispense struct {
 	medicine
+	StatusReason      *concept  `json:"statusReasonCodeableConcept"`
 	Category          *concept  `json:"category"`
 	WhenPrepared      string    `json:"whenPrepared"`
 	WhenHandedOver    string    `json:"whenHandedOver"`
@@ -169,6 +180,7 @@ func (m *mapper) medicationDispense() {
 		}
 	}
 	var a attributes
+	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrCategory, r.Category.codes())
 	m.dosages("dosageInstruction", r.DosageInstruction, &a)
 	m.medication(&r.medicine, m.close(s, false), a)
@@ -294,6 +306,8 @@ func (m *mapper) dosages(element string, dosages []dosage, a *attributes) {
 
 func (m *mapper) dosage(element string, d *dosage, a *attributes) {
 	a.codes(clinical.AttrRoute, d.Route.codes())
+	a.codes(clinical.AttrBodySite, d.Site.codes())
+	a.codes(clinical.AttrMethod, d.Method.codes())
 	dose, rate, rateRatio := d.Dose, d.RateQuantity, d.RateRatio
 	if len(d.DoseAndRate) > 0 {
 		first := &d.DoseAndRate[0]

@@ -6,12 +6,6 @@ import (
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
-// Attributes of an observation whose value is a range.
-const (
-	AttrValueLow  = "value_low"
-	AttrValueHigh = "value_high"
-)
-
 // measured is what an Observation and each of its components have in common.
 type measured struct {
 	Code                 *concept         `json:"code"`
@@ -79,7 +73,9 @@ func (m *mapper) observation() {
 	default:
 		s = m.timing("effectiveTiming", r.EffectiveTiming, span{})
 	}
-	s = m.close(s.or(m.at("issued", r.Issued)), ongoing)
+	issued := m.at("issued", r.Issued)
+	m.written(issued)
+	s = m.close(s.or(issued), ongoing)
 
 	var shared attributes
 	shared.token(clinical.AttrStatus, r.Status)
@@ -147,13 +143,13 @@ func (m *mapper) value(prefix string, v *measured, d *clinical.Detail, a *attrib
 		if low != nil {
 			d.Unit = low.unit()
 			if n, ok := m.number(prefix+"valueRange.low.value", low.Value); ok {
-				a.number(AttrValueLow, n)
+				a.number(clinical.AttrValueLow, n)
 			}
 		}
 		if high != nil {
 			d.Unit = high.unit()
 			if n, ok := m.number(prefix+"valueRange.high.value", high.Value); ok {
-				a.number(AttrValueHigh, n)
+				a.number(clinical.AttrValueHigh, n)
 			}
 		}
 		return 0

@@ -7,6 +7,7 @@ type order struct {
 	reasons
 	Status             string     `json:"status"`
 	Intent             string     `json:"intent"`
+	Priority           string     `json:"priority"`
 	DoNotPerform       bool       `json:"doNotPerform"`
 	Subject            *reference `json:"subject"`
 	Code               *concept   `json:"code"`
@@ -52,10 +53,11 @@ func (m *mapper) order() {
 	a.token(clinical.AttrResourceType, m.root)
 	a.token(clinical.AttrStatus, r.Status)
 	a.token(clinical.AttrIntent, r.Intent)
+	a.token(clinical.AttrPriority, r.Priority)
 	a.codes(clinical.AttrCategory, codesOf(r.Category))
 	a.codes(clinical.AttrBodySite, codesOf(r.BodySite))
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
-	a.authored(written)
+	m.written(written)
 	a.negated(r.DoNotPerform)
 	m.fact(clinical.KindOrder, r.Code.codes(), m.close(s.or(due), !over), 0, &clinical.Detail{Attributes: a.sorted()})
 }
@@ -95,7 +97,7 @@ func (m *mapper) carePlan() {
 	a.token(clinical.AttrStatus, r.Status)
 	a.token(clinical.AttrIntent, r.Intent)
 	a.codes(clinical.AttrCategory, categories)
-	a.authored(created)
+	m.written(created)
 	s := m.close(m.period("period", r.Period).or(created), !over)
 	m.fact(clinical.KindCarePlan, categories, s, 0, &clinical.Detail{Attributes: a.sorted()})
 }

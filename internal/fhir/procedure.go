@@ -6,6 +6,7 @@ type procedure struct {
 	header
 	reasons
 	Status            string     `json:"status"`
+	StatusReason      *concept   `json:"statusReason"`
 	Subject           *reference `json:"subject"`
 	Code              *concept   `json:"code"`
 	Category          *concept   `json:"category"`
@@ -34,6 +35,7 @@ func (m *mapper) procedure() {
 
 	var a attributes
 	a.token(clinical.AttrStatus, r.Status)
+	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrCategory, r.Category.codes())
 	a.codes(clinical.AttrBodySite, codesOf(r.BodySite))
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
@@ -45,6 +47,7 @@ type immunization struct {
 	header
 	reasons
 	Status             string     `json:"status"`
+	StatusReason       *concept   `json:"statusReason"`
 	Patient            *reference `json:"patient"`
 	VaccineCode        *concept   `json:"vaccineCode"`
 	OccurrenceDateTime string     `json:"occurrenceDateTime"`
@@ -68,10 +71,13 @@ func (m *mapper) immunization() {
 	m.need("status", r.Status != "")
 	codes := r.VaccineCode.codes()
 	m.need("vaccineCode", len(codes) > 0)
-	s := m.at("occurrenceDateTime", r.OccurrenceDateTime).or(m.at("recorded", r.Recorded))
+	recorded := m.at("recorded", r.Recorded)
+	m.written(recorded)
+	s := m.at("occurrenceDateTime", r.OccurrenceDateTime).or(recorded)
 
 	var a attributes
 	a.token(clinical.AttrStatus, r.Status)
+	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrBodySite, r.Site.codes())
 	a.codes(clinical.AttrRoute, r.Route.codes())
 	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))

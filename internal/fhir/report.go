@@ -38,6 +38,7 @@ func (m *mapper) report() {
 		s = m.period("effectivePeriod", r.EffectivePeriod)
 	}
 	issued := m.at("issued", r.Issued)
+	m.written(issued)
 
 	var a attributes
 	a.token(clinical.AttrStatus, r.Status)
