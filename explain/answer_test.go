@@ -106,7 +106,7 @@ func (d draw) facts() History {
 		case 1:
 			facts = append(facts, clinical.Fact{Stream: clinical.NewStream(clinical.KindMedication, oneOf[clinical.Code](d, "rxnorm|9", "rxnorm|5640")), Time: at,
 				End:    oneOf(d, at, noon-1, noon+day, clinical.Forever),
-				Detail: &clinical.Detail{Attributes: []clinical.Attribute{figure("dose", oneOf(d, 200.0, 400)), token("status", oneOf[clinical.Code](d, "active", "completed", "stopped"))}}})
+				Detail: &clinical.Detail{Attributes: []clinical.Attribute{figure("dose", oneOf(d, 200.0, 400)), token("dose_unit", "mg"), token("status", oneOf[clinical.Code](d, "active", "completed", "stopped"))}}})
 		case 2:
 			facts = append(facts, measured("loinc|8310-5", at, oneOf(d, 36.5, 38.3, 39), "Cel"))
 		case 3:

@@ -164,8 +164,10 @@ func (s *search) texts(in *rules.Input) []string {
 			case *rules.Literal:
 				note(e.Value)
 			case *rules.In:
-				for _, v := range e.List {
-					note(v)
+				for i, v := range choices(e) {
+					if i < mostCritical {
+						note(v)
+					}
 				}
 			}
 		})
@@ -187,7 +189,11 @@ func grant(d *clinical.Detail, e rules.Expr, wanted bool) {
 		}
 	case *rules.In:
 		if a, ok := coded(e.X); ok {
-			setCode(d, a.Name, e.List, wanted)
+			setCode(d, a.Name, choices(e), wanted)
+		}
+	case *rules.Has:
+		if !wanted { // what it would be if it were there, it does not say
+			d.Attributes = slices.DeleteFunc(d.Attributes, func(x clinical.Attribute) bool { return x.Name == e.X.Name })
 		}
 	case *rules.Binary:
 		x, y := e.X, e.Y
@@ -203,15 +209,36 @@ func grant(d *clinical.Detail, e rules.Expr, wanted bool) {
 		case !named || !constant:
 		case a.Coded:
 			setCode(d, a.Name, []rules.Value{l.Value}, wanted == (e.Op == "=="))
-		case l.Value.Kind == rules.Number && a.Name != "value":
-			setNumber(d, a.Name, e, l.Value.Num, wanted)
+		case l.Value.Kind == rules.Number && inDetail(a.Name):
+			setNumber(d, a, e, l.Value.Num, wanted)
 		}
 	}
 }
 
+// choices are what a coded property may be for the condition to hold: the texts, or the members of the set.
+func choices(e *rules.In) []rules.Value {
+	if e.Set == nil {
+		return e.List
+	}
+	texts := make([]rules.Value, len(e.Set.Codes))
+	for i, c := range e.Set.Codes {
+		texts[i] = rules.TextOf(string(c))
+	}
+	return texts
+}
+
+// inDetail says whether a property is an attribute of the fact's Detail, and so can be given to it.
+func inDetail(name string) bool {
+	switch name {
+	case "value", "code", "unit", "start", "end", "authored", "length", "lag":
+		return false
+	}
+	return true
+}
+
 // setCode makes an attribute the first of the texts, or some usual word that is none of them.
 func setCode(d *clinical.Detail, name string, texts []rules.Value, is bool) {
-	if name == "value" {
+	if !inDetail(name) {
 		return
 	}
 	word := ""
@@ -228,11 +255,14 @@ func setCode(d *clinical.Detail, name string, texts []rules.Value, is bool) {
 }
 
 // setNumber makes an attribute the number that a comparison names, or one to either side of it.
-func setNumber(d *clinical.Detail, name string, e *rules.Binary, x float64, wanted bool) {
+func setNumber(d *clinical.Detail, a *rules.AttributeRef, e *rules.Binary, x float64, wanted bool) {
 	for _, number := range []float64{x, x + 1, x - 1} {
-		trial := scope{attribute: func(string) property { return property{value: rules.NumberOf(number)} }}
+		trial := scope{attribute: func(*rules.AttributeRef) property { return property{value: rules.NumberOf(number)} }}
 		if truth := evaluate(e, trial).Truth(); truth == rules.True == wanted {
-			set(d, clinical.Attribute{Name: name, Number: number, Numeric: true})
+			set(d, clinical.Attribute{Name: a.Name, Number: number, Numeric: true})
+			if a.Unit != "" {
+				set(d, clinical.Attribute{Name: a.Name + "_unit", Codes: []clinical.Code{clinical.Code(a.Unit)}})
+			}
 			return
 		}
 	}

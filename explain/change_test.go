@@ -24,7 +24,7 @@ inputs:
   excess: {observation: ["loinc|11555-0"], unit: mmol/L}
   dialysis: {procedure: ["snomed|302497006"]}
   nsaid: {medication: {valueset: nsaids}, where: "status in ['active', 'completed']"}
-  finished: {medication: {valueset: nsaids}, where: status != 'active' and dose >= 400}
+  finished: {medication: {valueset: nsaids}, where: status != 'active' and dose('mg') >= 400}
   blood_group: {observation: ["loinc|883-9"], value: code}
   pregnant: {observation: ["loinc|82810-3"], value: boolean}
   urine: {observation: ["loinc|5767-9"], value: text}

@@ -34,10 +34,9 @@ func relates(condition rules.Expr) bool { return len(termsOf(condition)) > 0 }
 
 // about is what the names in an input's `where` mean for one statement.
 func (r *reading) about(in *rules.Input, s Statement, value rules.Value) scope {
-	return scope{
-		attribute: func(name string) property { return r.propertyOf(in, detailOf(s.Fact), value, name) },
-		term:      func(t *rules.Term) rules.Value { return r.anchored(t, s) },
-	}
+	named := r.scopeOf(in, s.Fact, value)
+	named.term = func(t *rules.Term) rules.Value { return r.anchored(t, s) }
+	return named
 }
 
 // anchored is the answer to a term of a `where` as of a statement.

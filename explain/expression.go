@@ -13,7 +13,7 @@ import (
 // an input's `where`.
 type scope struct {
 	term      func(*rules.Term) rules.Value
-	attribute func(name string) property
+	attribute func(*rules.AttributeRef) property
 }
 
 // evaluate is the value of an expression. Missing travels: a missing boolean is the truth value unknown.
@@ -24,7 +24,10 @@ func evaluate(e rules.Expr, s scope) rules.Value {
 	case *rules.TermRef:
 		return s.term(e.Term)
 	case *rules.AttributeRef:
-		return s.attribute(e.Name).value
+		return s.attribute(e).value
+	case *rules.Has:
+		p := s.attribute(e.X)
+		return rules.BoolOf(p.value.Kind != rules.Missing || len(p.codes) > 0)
 	case *rules.Unary:
 		return unary(e, s)
 	case *rules.Binary:
@@ -80,10 +83,10 @@ func binary(e *rules.Binary, s scope) rules.Value {
 		return arithmetic(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
 	case "==", "!=":
 		if a, ok := coded(e.X); ok {
-			return compareCodes(e.Op, s.attribute(a.Name).codes, evaluate(e.Y, s))
+			return compareCodes(e.Op, s.attribute(a).codes, evaluate(e.Y, s))
 		}
 		if a, ok := coded(e.Y); ok {
-			return compareCodes(e.Op, s.attribute(a.Name).codes, evaluate(e.X, s))
+			return compareCodes(e.Op, s.attribute(a).codes, evaluate(e.X, s))
 		}
 		return rules.CompareValues(e.Op, evaluate(e.X, s), evaluate(e.Y, s))
 	case "<", "<=", ">", ">=":
@@ -123,8 +126,17 @@ func finite(x float64) rules.Value {
 	return rules.NumberOf(x)
 }
 
-// in is `x == a or x == b or …`.
+// in is `x == a or x == b or …`; of a value set, whether any coding of the property is one of its members,
+// missing without codings.
 func in(e *rules.In, s scope) rules.Value {
+	if e.Set != nil {
+		a, _ := coded(e.X)
+		codes := s.attribute(a).codes
+		if len(codes) == 0 {
+			return rules.Value{}
+		}
+		return rules.BoolOf(slices.ContainsFunc(codes, func(c clinical.Code) bool { return listed(e.Set, c) }))
+	}
 	found := rules.False
 	for _, item := range e.List {
 		found = rules.Or(found, truth(&rules.Binary{Op: "==", X: e.X, Y: &rules.Literal{Value: item}}, s))
@@ -146,6 +158,14 @@ func compareCodes(op string, codes []clinical.Code, text rules.Value) rules.Valu
 	}
 	is := slices.ContainsFunc(codes, func(c clinical.Code) bool { return c.Is(text.Str) })
 	return rules.BoolOf(is == (op == "=="))
+}
+
+// listed says whether a coding is a member of the value set. One without a system is a token whose system
+// FHIR fixes: it is listed where its code is, in whatever system.
+func listed(set *rules.ValueSet, c clinical.Code) bool {
+	return slices.ContainsFunc(set.Codes, func(member clinical.Code) bool {
+		return c == member || c.System() == "" && c.Value() == member.Value()
+	})
 }
 
 // combination reads all as and, any as or, none as not any, and at_least by counting.
@@ -184,6 +204,8 @@ func parts(e rules.Expr) []rules.Expr {
 	case *rules.Conditional:
 		return []rules.Expr{e.If, e.Then, e.Else}
 	case *rules.In:
+		return []rules.Expr{e.X}
+	case *rules.Has:
 		return []rules.Expr{e.X}
 	case *rules.Combination:
 		return e.Kids

@@ -46,8 +46,7 @@ func (r *Reference) alone(in *rules.Input, f clinical.Fact) (rules.Value, bool) 
 		if relates(condition) {
 			continue
 		}
-		fact := scope{attribute: func(name string) property { return r.propertyOf(in, d, value, name) }}
-		if evaluate(condition, fact).Truth() != rules.True {
+		if evaluate(condition, r.scopeOf(in, f, value)).Truth() != rules.True {
 			return no, false
 		}
 	}
@@ -100,33 +99,6 @@ func (r *Reference) convert(x float64, from, to string) (float64, bool) {
 	}
 	y := c.Apply(x)
 	return y, !math.IsNaN(y) && !math.IsInf(y, 0)
-}
-
-// property is what `where` can name of a fact: one value, or the codings of a coded property, any of
-// which may be meant. What the fact does not have is missing, and without codings.
-type property struct {
-	value rules.Value
-	codes []clinical.Code
-}
-
-// propertyOf reads a property of a fact of the input: its value, or one of its attributes.
-func (r *Reference) propertyOf(in *rules.Input, d *clinical.Detail, value rules.Value, name string) property {
-	if name == "value" {
-		if in.Type == clinical.Coded && d.Type == clinical.Coded {
-			return property{codes: d.Codes}
-		}
-		return property{value: value}
-	}
-	a := d.Attribute(name)
-	switch {
-	case a == nil:
-		return property{}
-	case !a.Numeric:
-		return property{codes: a.Codes}
-	case name == clinical.AttrReferenceLow || name == clinical.AttrReferenceHigh:
-		return property{value: r.limit(in, d, a.Number)}
-	}
-	return property{value: rules.NumberOf(a.Number)}
 }
 
 // limit is a reference limit of the fact. It is stated in the unit of the fact's number, and converted

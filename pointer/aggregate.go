@@ -183,7 +183,7 @@ func (q *question) scanAll(each func(*Entry, rules.Value), whole func(*Chunk)) {
 	}
 	for c := place(q.facts.series[0], q.lower, true); c.peek() != nil; {
 		chunk := c.series.Chunks[c.chunk]
-		if c.next == 0 && chunk.last().Time <= q.upper && q.facts.takesWhole(chunk) {
+		if c.next == 0 && chunk.last().Time <= q.upper && q.facts.takesWhole(c.series, chunk) {
 			whole(chunk)
 			c.chunk++
 			continue
@@ -192,7 +192,7 @@ func (q *question) scanAll(each func(*Entry, rules.Value), whole func(*Chunk)) {
 		if e.Time > q.upper {
 			return
 		}
-		if v, ok := q.facts.accept(e); ok {
+		if v, ok := q.facts.accept(c.series, e); ok {
 			each(e, v)
 		}
 		c.forward()
@@ -200,11 +200,11 @@ func (q *question) scanAll(each func(*Entry, rules.Value), whole func(*Chunk)) {
 }
 
 // takesWhole reports whether every entry of the chunk belongs to the input with its number as it is.
-func (f *facts) takesWhole(c *Chunk) bool {
+func (f *facts) takesWhole(s *Series, c *Chunk) bool {
 	if c.summary == nil || !f.plain || f.input.Type != clinical.Number ||
 		f.input.Unit != "" && f.input.Unit != c.summary.detail.Unit {
 		return false
 	}
-	v, ok := f.accept(&c.Entries[0])
+	v, ok := f.accept(s, &c.Entries[0])
 	return ok && v.Kind == rules.Number
 }

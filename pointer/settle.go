@@ -195,7 +195,8 @@ func (s *settlement) belonging(in *rules.Input, at span) []Entry {
 			if e == nil || e.Time > at.to {
 				break
 			}
-			if in.Candidate(e.Number, e.Detail) && in.Admits(e.Number, e.Detail, s.anchored(in, e)) {
+			fact := candidates.fact(e)
+			if in.Candidate(&fact) && in.Admits(&fact, s.anchored(in, e)) {
 				belong = append(belong, *e)
 			}
 		}

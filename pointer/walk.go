@@ -22,15 +22,21 @@ func factsOf(in *rules.Input, series []*Series) facts {
 }
 
 // accept passes an entry through the filter.
-func (f *facts) accept(e *Entry) (rules.Value, bool) {
+func (f *facts) accept(s *Series, e *Entry) (rules.Value, bool) {
 	if f.plain && e.Detail == f.rejected {
 		return rules.Value{}, false
 	}
-	v, ok := f.input.Accept(e.Number, e.Detail)
+	stated := s.fact(e)
+	v, ok := f.input.Accept(&stated)
 	if !ok && f.plain {
 		f.rejected = e.Detail
 	}
 	return v, ok
+}
+
+// fact is what an entry of the series states.
+func (s *Series) fact(e *Entry) clinical.Fact {
+	return clinical.Fact{Stream: s.Stream, Time: e.Time, End: e.End, Authored: e.Authored, Number: e.Number, Detail: e.Detail}
 }
 
 // fact is an accepted entry and its value, which is missing when it has none of the input's type.
@@ -120,7 +126,7 @@ func (w *walk) next() (fact, bool) {
 			return fact{}, false
 		}
 		least.forward()
-		if v, ok := w.facts.accept(entry); ok {
+		if v, ok := w.facts.accept(least.series, entry); ok {
 			return fact{entry, v}, true
 		}
 	}
@@ -144,7 +150,7 @@ func (f *facts) latest(lower, upper clinical.Instant, valued bool) (best fact, o
 			if ok && e.Fence().Less(best.entry.Fence()) {
 				break
 			}
-			if v, in := f.accept(e); in && !(valued && v.Kind == rules.Missing) {
+			if v, in := f.accept(s, e); in && !(valued && v.Kind == rules.Missing) {
 				best, ok = fact{e, v}, true
 				break
 			}

@@ -14,6 +14,7 @@ type accept struct {
 	negated    bool    // `where` asks about it, so that nothing is excluded unasked
 	absent     bool    // likewise
 	number     bool    // `where` asks about the value
+	own        bool    // `where` asks about the fact's times or code, which its detail does not say
 }
 
 // compile derives what the conditions say about the exclusions.
@@ -33,25 +34,40 @@ func (in *Input) compile() {
 		a.negated = a.negated || asksFor(e, clinical.AttrNegated)
 		a.absent = a.absent || asksFor(e, clinical.AttrAbsentReason)
 		a.number = a.number || asksFor(e, valueName)
+		for _, name := range []string{clinical.AttrCode, clinical.AttrStart, clinical.AttrEnd, clinical.AttrLength, clinical.AttrAuthored, clinical.AttrLag} {
+			a.own = a.own || asksFor(e, name)
+		}
 	}
 }
 
-// Accept says whether a fact of a matching stream, with this number and detail, belongs to the input,
+// Accept says whether a fact of a matching stream belongs to the input,
 // and what its value is there: in the input's unit, with its bound, and missing when the fact has no
-// value of the input's type. The detail is not kept. Any number of goroutines may call it; it allocates
+// value of the input's type. The fact is not kept. Any number of goroutines may call it; it allocates
 // only when it meets a unit for the first time.
 //
 // To a derived input belongs what lies in its own stream.
-func (in *Input) Accept(number float64, d *clinical.Detail) (Value, bool) {
+func (in *Input) Accept(f *clinical.Fact) (Value, bool) {
 	if in.Derived() {
+		d := detailOf(f)
 		convert, _ := in.conversion(d)
-		return in.valueOf(number, d, convert)
+		return in.valueOf(f.Number, d, convert)
 	}
-	return in.own(number, d)
+	return in.own(f)
 }
 
-// own is what the fact's own number and detail say.
-func (in *Input) own(number float64, d *clinical.Detail) (Value, bool) {
+// nothing is the detail of a fact that says nothing besides when.
+var nothing clinical.Detail
+
+func detailOf(f *clinical.Fact) *clinical.Detail {
+	if f.Detail == nil {
+		return &nothing
+	}
+	return f.Detail
+}
+
+// own is what the fact itself says.
+func (in *Input) own(f *clinical.Fact) (Value, bool) {
+	d := detailOf(f)
 	if in.excludes(d) {
 		return Value{}, false
 	}
@@ -59,19 +75,26 @@ func (in *Input) own(number float64, d *clinical.Detail) (Value, bool) {
 	if !ok {
 		return Value{}, false
 	}
-	v, ok := in.valueOf(number, d, convert)
+	v, ok := in.valueOf(f.Number, d, convert)
 	if !ok {
 		return Value{}, false
 	}
-	if len(in.accept.conditions) > 0 && in.holds(v, d, convert) != True {
+	if len(in.accept.conditions) > 0 && in.holds(v, f, d, convert) != True {
 		return Value{}, false
 	}
 	return v, true
 }
 
-// Plain reports whether membership depends on the fact's detail alone, never on its number.
+// Plain reports whether membership depends on the fact's detail alone, never on its number, its times or
+// its code.
 func (in *Input) Plain() bool {
-	return in.Derived() || !in.accept.number || in.Type == clinical.Coded || in.Type == clinical.Text
+	if in.Derived() {
+		return true
+	}
+	if in.accept.own {
+		return false
+	}
+	return !in.accept.number || in.Type == clinical.Coded || in.Type == clinical.Text
 }
 
 // excludes says that the fact states that something is not so, or has no value, and the input did not ask.
@@ -116,8 +139,8 @@ func (in *Input) valueOf(number float64, d *clinical.Detail, convert conversion)
 }
 
 // holds is the conjunction of the conditions.
-func (in *Input) holds(v Value, d *clinical.Detail, convert conversion) Truth {
-	fact := evidence{value: v, detail: d, convert: convert}
+func (in *Input) holds(v Value, f *clinical.Fact, d *clinical.Detail, convert conversion) Truth {
+	fact := in.evidence(v, f, d, convert)
 	all := True
 	for i := range in.accept.conditions {
 		all = And(all, in.accept.conditions[i].eval(nil, &fact).Truth())
@@ -140,7 +163,7 @@ func (p *Program) Unconvertible(f *clinical.Fact) []int32 {
 			continue
 		}
 		c, _ := in.conversion(f.Detail)
-		if _, ok := c.apply(f.Number); !ok && in.holds(Value{}, f.Detail, conversion{}) != False {
+		if _, ok := c.apply(f.Number); !ok && in.holds(Value{}, f, f.Detail, conversion{}) != False {
 			out = append(out, id)
 		}
 	}

@@ -40,7 +40,7 @@ func TestAFactBelongsWhenEveryConditionIsTrueOfIt(t *testing.T) {
   vital: {observation: any, where: category == 'vital-signs'}
   whole: {observation: any, where: "category == 'http://snomed.info/sct|1'"}
   lab: {observation: any, where: category != 'vital-signs'}
-  strong: {medication: any, where: [dose > 100, dose_unit == 'mg']}
+  strong: {medication: any, where: "dose('mg') > 100"}
   refused: {medication: any, where: negated == 'true'}
   maybe: {medication: any, where: "(negated == 'true') ?? true"}
   absent: {observation: any, where: absent_reason == 'unknown'}
@@ -98,7 +98,11 @@ func TestAFactBelongsWhenEveryConditionIsTrueOfIt(t *testing.T) {
 		{"lab", 0, with(coded("category", "local|x")), ""},
 		{"lab", 0, none, nil},
 		{"strong", 0, with(numeric("dose", 200), coded("dose_unit", "mg")), ""},
-		{"strong", 0, with(numeric("dose", 200), coded("dose_unit", "g")), nil},
+		{"strong", 0, with(numeric("dose", 200), coded("dose_unit", "g")), ""},
+		{"strong", 0, with(numeric("dose", 200), coded("dose_unit", "ug")), nil},
+		{"strong", 0, with(numeric("dose", 200), coded("dose_unit", "mL")), nil},
+		{"strong", 0, with(numeric("dose", 200), coded("dose_unit", "tablet")), nil},
+		{"strong", 0, with(numeric("dose", 200)), nil},
 		{"strong", 0, with(numeric("dose", 20), coded("dose_unit", "mg")), nil},
 		{"strong", 0, with(coded("dose", "200"), coded("dose_unit", "mg")), nil},
 		{"refused", 0, with(coded("negated", "true")), ""},
@@ -119,7 +123,7 @@ func TestAFactBelongsWhenEveryConditionIsTrueOfIt(t *testing.T) {
 		{"note", 0, clinical.Detail{Type: clinical.Text, Text: "none"}, nil},
 	} {
 		t.Run(fmt.Sprint(i, " ", c.input), func(t *testing.T) {
-			v, ok := in[c.input].Accept(c.number, &c.detail)
+			v, ok := in[c.input].Accept(&clinical.Fact{Number: c.number, Detail: &c.detail})
 			require.Equal(t, c.want != nil, ok)
 			switch want := c.want.(type) {
 			case nil:
@@ -148,7 +152,7 @@ func TestAFactBelongsWhenEveryConditionIsTrueOfIt(t *testing.T) {
 
 func TestASitesOwnUnitSpellingsCount(t *testing.T) {
 	p, in := inputsOf(t, "  k: {observation: any, unit: mmol/L}\n", CompileOptions{Units: map[string]string{"MILLIMOL": "mmol/L"}})
-	v, ok := in["k"].Accept(4, &clinical.Detail{Type: clinical.Number, Unit: "MILLIMOL"})
+	v, ok := in["k"].Accept(&clinical.Fact{Number: 4, Detail: &clinical.Detail{Type: clinical.Number, Unit: "MILLIMOL"}})
 	require.True(t, ok)
 	require.Equal(t, NumberOf(4), v)
 	require.Equal(t, "mmol/L", p.Units["MILLIMOL"])
@@ -182,11 +186,11 @@ func TestUnconvertibleNamesTheInputsThatWouldTakeTheFactButForItsUnit(t *testing
 func TestTheMemoryForUnitsIsBounded(t *testing.T) {
 	_, in := inputsOf(t, "  k: {observation: any, unit: mmol/L}\n", CompileOptions{})
 	for i := range 3 * maxConversions {
-		_, ok := in["k"].Accept(1, &clinical.Detail{Type: clinical.Number, Unit: fmt.Sprintf("%d.mmol/L", i+2)})
+		_, ok := in["k"].Accept(&clinical.Fact{Number: 1, Detail: &clinical.Detail{Type: clinical.Number, Unit: fmt.Sprintf("%d.mmol/L", i+2)}})
 		require.True(t, ok)
 	}
 	require.Len(t, *in["k"].accept.unit.known.Load(), maxConversions)
-	v, _ := in["k"].Accept(1, &clinical.Detail{Type: clinical.Number, Unit: "150.mmol/L"})
+	v, _ := in["k"].Accept(&clinical.Fact{Number: 1, Detail: &clinical.Detail{Type: clinical.Number, Unit: "150.mmol/L"}})
 	require.Equal(t, 150.0, v.Num)
 }
 

@@ -88,7 +88,7 @@ func BenchmarkAccept(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				in[name].Accept(104, detail)
+				in[name].Accept(&clinical.Fact{Number: 104, Detail: detail})
 			}
 		})
 	}

@@ -23,9 +23,10 @@ const (
 	text
 	instant
 	codings // a coded property of a fact
+	length  // of time, of a fact
 )
 
-var typNames = [...]string{"", "a number", "a condition", "a text", "a time", "a coded property"}
+var typNames = [...]string{"", "a number", "a condition", "a text", "a time", "a coded property", "a length of time"}
 
 func (t typ) String() string { return typNames[t] }
 
@@ -39,19 +40,7 @@ const (
 )
 
 // valueName is what a `where` calls the fact's own value.
-const valueName = "value"
-
-// attributeTypes are the properties that a `where` may ask about.
-var attributeTypes = map[string]typ{
-	clinical.AttrResourceType: codings, clinical.AttrStatus: codings, clinical.AttrVerification: codings,
-	clinical.AttrClinicalStatus: codings, clinical.AttrIntent: codings, clinical.AttrCategory: codings,
-	clinical.AttrInterpretation: codings, clinical.AttrReferenceLow: number, clinical.AttrReferenceHigh: number,
-	clinical.AttrClass: codings, clinical.AttrReason: codings, clinical.AttrDisposition: codings,
-	clinical.AttrBodySite: codings, clinical.AttrMethod: codings, clinical.AttrAbsentReason: codings,
-	clinical.AttrCriticality: codings, clinical.AttrSeverity: codings, clinical.AttrRoute: codings,
-	clinical.AttrDose: number, clinical.AttrDoseUnit: codings, clinical.AttrRate: number,
-	clinical.AttrRateUnit: codings, clinical.AttrAuthored: number, clinical.AttrNegated: codings,
-}
+const valueName = clinical.AttrValue
 
 // checker turns one parsed expression into an Expr and reports all that is wrong with it.
 type checker struct {
@@ -73,8 +62,11 @@ func (k *checker) expression() Expr {
 	e, t := k.check(tree, condition)
 	if t != broken && t != boolean {
 		hint := "compare it with something, as in `… > 5`"
-		if t == codings {
+		switch t {
+		case codings:
 			hint = fmt.Sprintf("compare it with a text, as in `%s == '…'`", e)
+		case length:
+			hint = fmt.Sprintf("compare it with a length of time in quotes, as in `%s > '24h'`", e)
 		}
 		k.fault(tree, fmt.Sprintf("this is %s, not a condition", t), hint)
 	}
@@ -276,10 +268,16 @@ func (k *checker) arithmetic(n *ast.BinaryNode) (Expr, typ) {
 			continue
 		}
 		hint := ""
-		if t == instant {
+		switch {
+		case k.where != nil && (t == instant || t == length):
+			hint = "compare `length` (from start to end) or `lag` (from start to authored) with a length of time, as in `lag > '24h'`"
+		case t == instant:
 			hint = "times can be compared with each other; for the time since a fact use hours_since() or days_since()"
 		}
 		k.fault(n, fmt.Sprintf("`%s` is for numbers, and here is %s", n.Operator, t), hint)
+		return nil, broken
+	}
+	if (n.Operator == "+" || n.Operator == "-") && k.mixed(n, x, y) {
 		return nil, broken
 	}
 	return &Binary{n.Operator, x, y}, number
@@ -292,6 +290,7 @@ func (k *checker) fallback(n *ast.BinaryNode, at place) (Expr, typ) {
 	}
 	x, tx := k.check(n.Left, within)
 	y, ty := k.check(n.Right, inside)
+	x, tx, y, ty = k.lengths(n, x, tx, y, ty)
 	switch {
 	case tx == broken || ty == broken:
 		return nil, broken
@@ -331,6 +330,9 @@ func (k *checker) conditional(n *ast.ConditionalNode) (Expr, typ) {
 
 func (k *checker) in(n *ast.BinaryNode) (Expr, typ) {
 	x, tx := k.check(n.Left, inside)
+	if set, ok := callOf(n.Right, setName); ok {
+		return k.inSet(n, set, x, tx)
+	}
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok || len(list.Nodes) == 0 {
 		k.fault(n.Right, "`in` is followed by a list of constants", "write it out, as in `status in ['active', 'completed']`")
@@ -366,5 +368,5 @@ func (k *checker) in(n *ast.BinaryNode) (Expr, typ) {
 	if tx == broken {
 		return nil, broken
 	}
-	return &In{x, values}, boolean
+	return &In{X: x, List: values}, boolean
 }

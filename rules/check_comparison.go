@@ -15,6 +15,7 @@ func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
 	}
 	x, tx := k.check(n.Left, within)
 	y, ty := k.check(n.Right, within)
+	x, tx, y, ty = k.lengths(n, x, tx, y, ty)
 	if tx == broken || ty == broken {
 		return nil, broken
 	}
@@ -28,6 +29,9 @@ func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
 		if tx == text && ty == number || tx == number && ty == text {
 			hint = "write numbers without quotes"
 		}
+		if tx == length || ty == length {
+			hint = "write a length of time in quotes, as in '24h'"
+		}
 		k.fault(n, fmt.Sprintf("%s cannot be compared with %s", tx, ty), hint)
 		return nil, broken
 	case comparisonOf(op) > unequal && (tx == text || tx == boolean):
@@ -38,6 +42,9 @@ func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
 		return nil, broken
 	case (elapsed(x) || elapsed(y)) && comparisonOf(op) <= unequal:
 		k.faultAt(n, "an elapsed time equals a number for no longer than a moment", "compare it with >= or <")
+		return nil, broken
+	}
+	if k.mixed(n, x, y) {
 		return nil, broken
 	}
 	return &Binary{op, x, y}, boolean

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -23,28 +22,7 @@ func (k *checker) identifier(n *ast.IdentifierNode) (Expr, typ) {
 		}
 		return nil, broken
 	}
-	if n.Value == valueName {
-		switch k.where.Type {
-		case clinical.Coded:
-			return &AttributeRef{valueName, true}, codings
-		case clinical.Boolean:
-			return &AttributeRef{Name: valueName}, boolean
-		case clinical.Text:
-			return &AttributeRef{Name: valueName}, text
-		}
-		return &AttributeRef{Name: valueName}, number
-	}
-	t, ok := attributeTypes[n.Value]
-	if !ok {
-		names := []string{valueName}
-		for name := range attributeTypes {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		k.fault(n, fmt.Sprintf("a fact has no property %q", n.Value), didYouMeanOr(n.Value, names, fmt.Sprintf("a text goes in quotes, '%s'; the properties are", n.Value)))
-		return nil, broken
-	}
-	return &AttributeRef{n.Value, t == codings}, t
+	return k.attribute(n)
 }
 
 // member is patient.age and its like; an input's terms are calls.
@@ -100,6 +78,9 @@ func dotted(n *ast.MemberNode) (name, word string, ok bool) {
 func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 	callee, ok := n.Callee.(*ast.MemberNode)
 	if !ok {
+		if k.where != nil {
+			return k.function(n)
+		}
 		hint := "the language has no functions; ask an input, as in `potassium.last('24h')`"
 		k.fault(n, fmt.Sprintf("unknown function %q", n.Callee), hint)
 		return nil, broken

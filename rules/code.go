@@ -1,7 +1,5 @@
 package rules
 
-import "github.com/vigil-cds/vigil/internal/clinical"
-
 // Limits of one expression.
 const (
 	// MaxExpression is the length of an expression's text in bytes.
@@ -46,8 +44,9 @@ const (
 	pushTerm opcode = iota
 	pushConstant
 	pushValue    // the fact's own
-	pushNumber   // a number attribute of the fact
+	pushProperty // a property of the fact that is one value
 	testCodes    // whether a coded property of the fact is one of a list
+	testPresent  // whether the fact has a property
 	applyCompare // arg is the comparison
 	applyArithmetic
 	applyNegate
@@ -64,17 +63,13 @@ type instruction struct {
 	arg int32
 }
 
-// property is a question to a fact: an attribute's number, or whether its codes are among texts.
+// property is a question to a fact: for its value, or whether its codes are among texts or in a set.
 type property struct {
-	name  string
-	texts []string
-}
-
-// evidence is what a `where` is asked of: the fact's value in the input's terms, and its detail.
-type evidence struct {
-	value   Value
-	detail  *clinical.Detail
-	convert conversion
+	name    string
+	coded   bool
+	texts   []string
+	members *members
+	unit    *unitOf // of a quantity
 }
 
 // eval works the expression out over values by slot, or over a fact. Nothing is allocated.
@@ -108,12 +103,15 @@ func (c *code) run(stack []Value, values []Value, fact *evidence) Value {
 		case pushValue:
 			top++
 			stack[top] = fact.value
-		case pushNumber:
+		case pushProperty:
 			top++
-			stack[top] = fact.number(c.properties[in.arg].name)
+			stack[top] = fact.property(&c.properties[in.arg])
 		case testCodes:
 			top++
 			stack[top] = fact.coded(&c.properties[in.arg])
+		case testPresent:
+			top++
+			stack[top] = BoolOf(fact.has(&c.properties[in.arg]))
 		case applyCompare:
 			top--
 			stack[top] = compareValues(comparison(in.arg), stack[top], stack[top+1])
@@ -162,51 +160,6 @@ func among(x Value, list []Value) Value {
 		found = Or(found, compareValues(equal, x, y).Truth())
 	}
 	return valueOf(found)
-}
-
-// number is a number attribute. Reference limits are stated in the value's unit, so they are converted
-// with it and stay comparable to it.
-func (e *evidence) number(name string) Value {
-	a := e.detail.Attribute(name)
-	if a == nil || !a.Numeric {
-		return Value{}
-	}
-	if name != clinical.AttrReferenceLow && name != clinical.AttrReferenceHigh {
-		return NumberOf(a.Number)
-	}
-	x, ok := e.convert.apply(a.Number)
-	if !ok {
-		return Value{}
-	}
-	return NumberOf(x)
-}
-
-// coded asks whether any coding of a property is one of the texts; missing when the fact does not have it.
-func (e *evidence) coded(p *property) Value {
-	var codes []clinical.Code
-	if p.name == valueName {
-		if e.detail.Type != clinical.Coded {
-			return Value{}
-		}
-		codes = e.detail.Codes
-	} else {
-		a := e.detail.Attribute(p.name)
-		if a == nil || a.Numeric {
-			return Value{}
-		}
-		codes = a.Codes
-	}
-	if len(codes) == 0 {
-		return Value{}
-	}
-	for _, c := range codes {
-		for _, s := range p.texts {
-			if c.Is(s) {
-				return BoolOf(true)
-			}
-		}
-	}
-	return BoolOf(false)
 }
 
 // Eval works the atom out over values indexed by Term.ID (one per Program.Terms): a Boolean, or missing

@@ -68,7 +68,7 @@ func compareValues(op comparison, x, y Value) Value {
 			return compareBounded(op, x, y)
 		}
 		return BoolOf(op.holds(Compare(x.Num, y.Num)))
-	case Time:
+	case Time, Length:
 		return BoolOf(op.holds(cmp.Compare(x.Num, y.Num)))
 	case Text:
 		if op <= unequal {

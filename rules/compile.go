@@ -59,6 +59,7 @@ type compiler struct {
 	report
 	opts      CompileOptions
 	valueSets valueSetFiles
+	members   map[*ValueSet]*members
 	inputs    []*Input
 	inputKeys map[string]*Input
 	terms     []*Term

@@ -89,16 +89,17 @@ func (in *Input) split() (alone, related []Expr) {
 
 // Candidate says whether a fact of a stream that Program.Candidates takes would belong to a derived input as
 // far as the fact alone can tell. It is as safe, and as cheap, as Accept.
-func (in *Input) Candidate(number float64, d *clinical.Detail) bool {
-	_, ok := in.own(number, d)
+func (in *Input) Candidate(f *clinical.Fact) bool {
+	_, ok := in.own(f)
 	return ok
 }
 
 // Admits says whether a Candidate belongs, with the answers to the input's Terms at the fact's time, by
 // Term.ID: unknown is not enough. It allocates nothing, and any number of goroutines may call it.
-func (in *Input) Admits(number float64, d *clinical.Detail, values []Value) bool {
+func (in *Input) Admits(f *clinical.Fact, values []Value) bool {
+	d := detailOf(f)
 	convert, _ := in.conversion(d)
-	v, _ := in.valueOf(number, d, convert)
-	fact := evidence{value: v, detail: d, convert: convert}
+	v, _ := in.valueOf(f.Number, d, convert)
+	fact := in.evidence(v, f, d, convert)
 	return !slices.ContainsFunc(in.accept.related, func(c code) bool { return c.eval(values, &fact).Truth() != True })
 }

@@ -19,8 +19,37 @@
 // An input's type is number unless it says `value: code`, `value: boolean` or `value: text`. Terms about
 // values see the facts of the input that carry a value of that type: a number (converted to the input's
 // unit); a boolean; a text; for code, the code (without its system) of the value's first coding.
-// exists, count and the terms about time see every fact of the input. In `where`, reference_low and
-// reference_high are converted to the input's unit as the value is; other numbers are as sent.
+// exists, count and the terms about time see every fact of the input.
+//
+// # What a `where` can ask about a fact
+//
+// clinical.Attributes is the table of the properties: which kinds of fact have each, and the FHIR element
+// that it comes from. To ask for one that the input's kind never has is a fault. A property that the fact
+// does not have is missing, so that a condition about it is unknown and the fact does not belong, unless
+// the condition says otherwise by `??`; has(reason) is whether the fact has it, true or false.
+//
+//   - A coded property (status, category, reason, code, value of a `value: code` input, ...) is compared with
+//     texts by ==, != and `in ['a', 'b']`. A text is a code ('final') or a system and a code
+//     ('snomed|91302008'); a code system that HL7 publishes may go by the last part of its address
+//     ('v3-ObservationInterpretation|H'). Of several codings any may match; != is true when none does.
+//     `reason in valueset('sepsis')` is true when any coding is a member of the value set. A coding without
+//     a system (status, intent, class: FHIR fixes their systems) is a member where its code is, in any system.
+//   - A number (reference_low, reference_high, value_low, value_high) is in the input's unit, to which it is
+//     converted as the value is. A number that cannot be converted is missing; a reference limit beside a
+//     value that is no number is as sent.
+//   - A quantity (dose, rate) has a unit of its own and is asked for in a unit: dose('mg'), rate('mL/h'). It
+//     is missing where it was sent without a unit, or in one that cannot be converted. Two quantities
+//     stand side by side only in the same unit. dose_unit and rate_unit are the units as sent.
+//   - A time (start, end, authored) is compared with another time. start is the fact's clinical time, missing
+//     where it is not known; end is start for a fact at an instant, and for one that goes on an instant
+//     later than every other: it has not come yet, and is not missing. authored is when the resource says
+//     that it was written down (issued, authoredOn, recordedDate), not when the log learned of it: what it
+//     was recorded as is data, and does not change when the log is played again.
+//   - A length of time (length, lag) is compared with another, or with a text as windows write it, without
+//     months and years, which differ in length: `lag > '24h'`. It compares exactly. length is end - start,
+//     0 at an instant, missing while the fact goes on. lag is authored - start: negative for what was
+//     written down before, 0 where the resource states no other time, missing without either.
+//   - unit is the unit of the fact's value as a text, as it was sent.
 //
 // # Derived inputs
 //

@@ -225,7 +225,7 @@ func TestOneProgramServesManyGoroutines(t *testing.T) {
 			defer wg.Done()
 			for i := range 200 {
 				unit := units[(g+i)%len(units)]
-				v, ok := p.Inputs[id].Accept(1, &clinical.Detail{Type: clinical.Number, Unit: unit})
+				v, ok := p.Inputs[id].Accept(&clinical.Fact{Number: 1, Detail: &clinical.Detail{Type: clinical.Number, Unit: unit}})
 				if want := map[string]float64{"mg/dL": 1, "g/L": 100, "ug/mL": 0.1, "mg/L": 0.1}[unit]; ok != (want != 0) || Compare(v.Num, want) != 0 {
 					t.Errorf("1 %s is %v, %t", unit, v, ok)
 				}
@@ -245,11 +245,11 @@ func TestEvaluationAllocatesNothing(t *testing.T) {
 	atom := func(id int) Truth { return p.Atoms[id].Eval(values).Truth() }
 	detail := &clinical.Detail{Type: clinical.Number, Unit: "[degF]"}
 	fever := p.Inputs[p.Match(clinical.NewStream(clinical.KindObservation, "loinc|8310-5"))[2]]
-	fever.Accept(104, detail)
+	fever.Accept(&clinical.Fact{Number: 104, Detail: detail})
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		for _, r := range p.Rules {
 			r.Tree.Eval(atom)
 		}
-		fever.Accept(104, detail)
+		fever.Accept(&clinical.Fact{Number: 104, Detail: detail})
 	}))
 }

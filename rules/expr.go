@@ -23,11 +23,18 @@ type TermRef struct{ Term *Term }
 // attribute. A number attribute is a Number. A coded one is compared by == and != with a text, and by
 // `in` with a list of texts, where any of its codings may match (as clinical.Code.Is does);
 // an attribute the fact does not have is missing. The value of a `value: code` input is such a coded
-// property too. Reference limits are converted to the input's unit as the value is.
+// property too. Reference limits are converted to the input's unit as the value is, a dose and a rate to
+// Unit. clinical.Attributes lists the names and the types.
 type AttributeRef struct {
 	Name  string
-	Coded bool // compared by its codings, only as one side of == or != with a text Literal or as X of In
+	Coded bool   // compared by its codings, only as one side of == or != with a text Literal or as X of In
+	Unit  string // UCUM: of a dose or a rate, which is asked for in a unit; "" is the number as it was sent
+
+	unit *unitOf
 }
+
+// Has, inside `where` only, is whether the fact has the property: true or false, never missing.
+type Has struct{ X *AttributeRef }
 
 // Unary is "not" or "-".
 type Unary struct {
@@ -45,10 +52,14 @@ type Binary struct {
 // Conditional is `If ? Then : Else`; an unknown If makes it missing.
 type Conditional struct{ If, Then, Else Expr }
 
-// In is `X in [..]` over constants: `X == a or X == b or …`, Kleene's or included.
+// In is `X in [..]` over constants: `X == a or X == b or …`, Kleene's or included. Where Set is not nil, it
+// is instead whether any coding of the property X is in the value set.
 type In struct {
 	X    Expr
 	List []Value
+	Set  *ValueSet
+
+	members *members
 }
 
 // Combination is all, any, none or at_least over conditions.
@@ -64,6 +75,7 @@ func (e *AttributeRef) String() string { return written(e, (*Term).String) }
 func (e *Unary) String() string        { return written(e, (*Term).String) }
 func (e *Binary) String() string       { return written(e, (*Term).String) }
 func (e *Conditional) String() string  { return written(e, (*Term).String) }
+func (e *Has) String() string          { return written(e, (*Term).String) }
 func (e *In) String() string           { return written(e, (*Term).String) }
 func (e *Combination) String() string  { return written(e, (*Term).String) }
 
@@ -74,7 +86,14 @@ func (t *Term) String() string { return t.Source }
 func slotName(t *Term) string { return "#" + strconv.Itoa(t.ID) }
 
 // sharingKey is equal for two expressions exactly when they ask the same of the same terms.
-func sharingKey(e Expr) string { return written(e, slotName) }
+func sharingKey(e Expr) string { return exactly(e, slotName) }
+
+// exactly is written, but for value sets, which it tells apart by what is in them.
+func exactly(e Expr, name func(*Term) string) string {
+	w := exprWriter{name: name, exact: true}
+	w.write(e, 0)
+	return w.b.String()
+}
 
 func written(e Expr, name func(*Term) string) string {
 	w := exprWriter{name: name}
@@ -84,8 +103,9 @@ func written(e Expr, name func(*Term) string) string {
 
 // exprWriter writes an expression with no more brackets than it needs.
 type exprWriter struct {
-	b    strings.Builder
-	name func(*Term) string
+	b     strings.Builder
+	name  func(*Term) string
+	exact bool // value sets by what is in them: two packs may call different ones the same
 }
 
 // How tightly things bind, loosest first; a part in a place that binds tighter goes in brackets.
@@ -147,6 +167,11 @@ func (w *exprWriter) write(e Expr, least int) {
 		w.b.WriteString(w.name(e.Term))
 	case *AttributeRef:
 		w.b.WriteString(e.Name)
+		if e.Unit != "" {
+			w.b.WriteString("(" + TextOf(e.Unit).source() + ")")
+		}
+	case *Has:
+		w.b.WriteString("has(" + e.X.Name + ")")
 	case *Unary:
 		w.b.WriteString(e.Op)
 		if e.Op == "not" {
@@ -163,6 +188,10 @@ func (w *exprWriter) write(e Expr, least int) {
 		w.write(e.Else, bindDefault)
 	case *In:
 		w.write(e.X, bindSum)
+		if e.Set != nil {
+			w.set(e.Set)
+			return
+		}
 		w.b.WriteString(" in [")
 		for i, v := range e.List {
 			if i > 0 {
@@ -184,6 +213,13 @@ func (w *exprWriter) write(e Expr, least int) {
 			w.write(kid, bindChoice)
 		}
 		w.b.WriteByte(')')
+	}
+}
+
+func (w *exprWriter) set(s *ValueSet) {
+	w.b.WriteString(" in valueset(" + TextOf(s.Name).source() + ")")
+	if w.exact {
+		fmt.Fprintf(&w.b, "%q", s.Codes)
 	}
 }
 
@@ -210,6 +246,8 @@ func (v Value) source() string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(v.Str) + "'"
 	case Time:
 		return clinical.Instant(v.Num).String()
+	case Length:
+		return "'" + v.String() + "'"
 	}
 	return v.String()
 }
@@ -242,6 +280,8 @@ func asksFor(e Expr, name string) bool {
 	switch e := e.(type) {
 	case *AttributeRef:
 		return e.Name == name
+	case *Has:
+		return e.X.Name == name
 	case *Unary:
 		return asksFor(e.X, name)
 	case *Binary:

@@ -15,7 +15,7 @@ import (
 const digits = 12
 
 // String writes the value for a reader: a number as its shortest decimal with its bound ("<5"), a time
-// as RFC 3339 in UTC, nothing as "–".
+// as RFC 3339 in UTC, a length of time as packs write it ("36h"), nothing as "–".
 func (v Value) String() string {
 	switch v.Kind {
 	case Number:
@@ -26,12 +26,17 @@ func (v Value) String() string {
 		return v.Str
 	case Time:
 		return clinical.Instant(v.Num).String()
+	case Length:
+		if v.Num < 0 {
+			return "-" + Duration{Millis: int64(-v.Num)}.String()
+		}
+		return Duration{Millis: int64(v.Num)}.String()
 	}
 	return "–"
 }
 
 // MarshalJSON writes a number (a bounded one as the string "<5"), a string, a boolean, a time in
-// RFC 3339, or null.
+// RFC 3339, a length of time as packs write it, or null.
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.Kind {
 	case Number:
@@ -41,7 +46,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 		return json.Marshal(v.String())
 	case Boolean:
 		return []byte(v.String()), nil
-	case Text, Time:
+	case Text, Time, Length:
 		return json.Marshal(v.String())
 	}
 	return []byte("null"), nil

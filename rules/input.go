@@ -143,14 +143,23 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	if name == "" {
 		return nil, nil
 	}
-	if set, ok := in.pack.valueSets[name]; ok {
-		return set.Codes, set
+	set := c.valueSet(in.pack, name, n.at())
+	if set == nil {
+		return nil, nil
+	}
+	return set.Codes, set
+}
+
+// valueSet finds one of the pack's own value sets, or one of a FHIR file; nil after a fault.
+func (c *compiler) valueSet(p *pack, name string, at position) *ValueSet {
+	if set, ok := p.valueSets[name]; ok {
+		return set
 	}
 	if set, ok := c.valueSets[name]; ok {
-		return set.Codes, set
+		return set
 	}
 	var names []string
-	for s := range in.pack.valueSets {
+	for s := range p.valueSets {
 		names = append(names, s)
 	}
 	for s := range c.valueSets {
@@ -160,8 +169,8 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	if near := didYouMean(name, names); near != "" {
 		hint = near
 	}
-	c.add(n.at(), fmt.Sprintf("unknown value set %q", name), hint)
-	return nil, nil
+	c.add(at, fmt.Sprintf("unknown value set %q", name), hint)
+	return nil
 }
 
 func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
@@ -206,7 +215,7 @@ func (c *compiler) share(made *Input, in *inputSource) *Input {
 		fmt.Fprintf(&key, " %q", code)
 	}
 	for _, e := range made.Where {
-		key.WriteString(" where " + written(e, (*Term).question))
+		key.WriteString(" where " + exactly(e, (*Term).question))
 	}
 	if shared := c.inputKeys[key.String()]; shared != nil {
 		return shared

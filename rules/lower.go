@@ -54,7 +54,9 @@ func (l *lowering) emit(e Expr, held int) {
 			l.put(pushValue, 0)
 			return
 		}
-		l.property(pushNumber, property{name: e.Name})
+		l.property(pushProperty, property{name: e.Name, unit: e.unit})
+	case *Has:
+		l.property(testPresent, property{name: e.X.Name, coded: e.X.Coded})
 	case *Unary:
 		l.emit(e.X, held)
 		if e.Op == "not" {
@@ -64,7 +66,7 @@ func (l *lowering) emit(e Expr, held int) {
 		}
 	case *Binary:
 		if name, s, ok := codedTest(e); ok {
-			l.property(testCodes, property{name, []string{s}})
+			l.property(testCodes, property{name: name, texts: []string{s}})
 			if e.Op == "!=" {
 				l.put(applyNot, 0)
 			}
@@ -80,11 +82,15 @@ func (l *lowering) emit(e Expr, held int) {
 		l.put(applyChoice, 0)
 	case *In:
 		if a, ok := e.X.(*AttributeRef); ok && a.Coded {
+			if e.Set != nil {
+				l.property(testCodes, property{name: a.Name, members: e.members})
+				return
+			}
 			texts := make([]string, len(e.List))
 			for i, v := range e.List {
 				texts[i] = v.Str
 			}
-			l.property(testCodes, property{a.Name, texts})
+			l.property(testCodes, property{name: a.Name, texts: texts})
 			return
 		}
 		l.emit(e.X, held)

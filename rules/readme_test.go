@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -17,7 +18,7 @@ func TestEveryExampleOfTheGuideCompiles(t *testing.T) {
 	guide := string(data)
 
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(guide, -1)
-	require.Len(t, blocks, 4)
+	require.Len(t, blocks, 5)
 	for _, block := range blocks {
 		_, err := Compile([]clinical.File{{Name: "guide.yaml", Data: []byte(block[1])}}, CompileOptions{})
 		require.NoError(t, err, block[1])
@@ -39,12 +40,31 @@ func TestEveryExampleOfTheGuideCompiles(t *testing.T) {
 			require.Contains(t, table, "."+name)
 		}
 	}
+}
 
-	_, properties, _ := strings.Cut(guide, "the fact's properties: ")
-	properties, _, _ = strings.Cut(properties, ".\n")
-	listed := strings.Split(properties, ", ")
-	require.Len(t, listed, len(attributeTypes))
-	for _, name := range listed {
-		require.Contains(t, attributeTypes, name)
+func TestTheGuideSaysWhichKindsHaveWhichProperties(t *testing.T) {
+	data, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	words := map[clinical.AttributeType]string{clinical.AttributeCodes: "code", clinical.AttributeValue: "as the input's", clinical.AttributeNumber: "number",
+		clinical.AttributeQuantity: "number in a unit", clinical.AttributeText: "text", clinical.AttributeTime: "time", clinical.AttributeLength: "length of time"}
+	want := "| property | type | of |\n|---|---|---|\n"
+	for _, a := range clinical.Attributes() {
+		var have, lack []string
+		for k := clinical.KindObservation; k <= clinical.KindDevice; k++ {
+			if a.Of(k) {
+				have = append(have, k.String())
+			} else {
+				lack = append(lack, k.String())
+			}
+		}
+		of := strings.Join(have, ", ")
+		switch {
+		case len(lack) == 0:
+			of = "every kind"
+		case len(lack) <= 3:
+			of = "every kind but " + strings.Join(lack, ", ")
+		}
+		want += fmt.Sprintf("| `%s` | %s | %s |\n", a.Name, words[a.Type], of)
 	}
+	require.Contains(t, string(data), want)
 }

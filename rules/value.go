@@ -14,14 +14,15 @@ const (
 	Number
 	Boolean
 	Text
-	Time // an instant; compared exactly, to the millisecond
+	Time   // an instant; compared exactly, to the millisecond
+	Length // a length of time, in `where` only; compared exactly, to the millisecond
 )
 
 // Value is what a term or an expression yields. The zero Value is missing. It is small and copied freely.
 type Value struct {
 	Kind  ValueKind
 	Bound clinical.Comparator // Number only: the true value lies Below or Above Num, as in a result "<5"
-	Num   float64             // Number; Boolean as 0 or 1; Time as milliseconds since 1970
+	Num   float64             // Number; Boolean as 0 or 1; Time as milliseconds since 1970; Length in milliseconds
 	Str   string              // Text
 }
 
@@ -38,6 +39,9 @@ func BoolOf(b bool) Value {
 
 // TextOf builds a Text.
 func TextOf(s string) Value { return Value{Kind: Text, Str: s} }
+
+// LengthOf builds a Length of so many milliseconds.
+func LengthOf(millis int64) Value { return Value{Kind: Length, Num: float64(millis)} }
 
 // TimeOf builds a Time.
 func TimeOf(t clinical.Instant) Value { return Value{Kind: Time, Num: float64(t)} }
