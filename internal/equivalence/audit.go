@@ -32,7 +32,7 @@ func DrawLog(seed uint64) *Log {
 		cases = append(cases, Draw(seed<<8+uint64(i)))
 	}
 	activation := func() clinical.Record {
-		inputs := inputs + d.derived()
+		inputs := d.inputs()
 		files := []clinical.File{{Name: "case.yaml", Data: pack(inputs, d.conditions(inputs, 8))}}
 		return clinical.Record{Recorded: clinical.Never, EventOffset: -1, Activation: &clinical.Activation{Hash: rules.NewSet(files...).Hash(), Files: files}}
 	}

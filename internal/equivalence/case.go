@@ -33,7 +33,7 @@ const patient = "p1"
 
 // pack writes a rule pack.
 func pack(inputs string, conditions []string) []byte {
-	out := "pack: case\nzone: Europe/London\ninputs:\n" + inputs + "rules:\n"
+	out := "pack: case\nzone: Europe/London\n" + valueSets + "inputs:\n" + inputs + "rules:\n"
 	for i, when := range conditions {
 		out += fmt.Sprintf("  - {id: r%02d, title: r, severity: info, source: drawn, when: %q}\n", i, when)
 	}

@@ -40,7 +40,7 @@ func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
 // there, and numbers come from a short list, so that ties and edges are common.
 func Draw(seed uint64) *Case {
 	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
-	c := &Case{Seed: seed, Inputs: inputs + d.derived()}
+	c := &Case{Seed: seed, Inputs: d.inputs()}
 	c.Rules = d.conditions(c.Inputs, 8)
 	clock := start
 	for i := range 6 + d.IntN(24) {
@@ -65,7 +65,7 @@ func Draw(seed uint64) *Case {
 	if d.IntN(3) == 0 {
 		c.Change, c.LaterInputs = 1+d.IntN(len(c.Records)), c.Inputs
 		if d.IntN(2) == 0 {
-			c.LaterInputs = inputs + d.derived()
+			c.LaterInputs = d.inputs()
 		}
 		c.Later = d.conditions(c.LaterInputs, 6)
 		for i, when := range c.Rules[:d.IntN(5)] { // some rules stay as they were
@@ -91,14 +91,20 @@ func Draw(seed uint64) *Case {
 	return c
 }
 
+// inputs draws some to stand beside those that every pack has.
+func (d drawer) inputs() string {
+	stated := inputs + d.stated()
+	return stated + d.derived(stated)
+}
+
 // derived draws inputs whose facts are chosen by what other inputs hold at their time, some of them of each
 // other.
-func (d drawer) derived() string {
+func (d drawer) derived(inputs string) string {
 	var out strings.Builder
-	of := []string{"crea", "temp", "high", "hot", "ckd", "drug", "stay"}
+	of := []string{"crea", "temp", "high", "hot", "said", "ckd", "drug", "stay", "given", "visit"}
 	for _, name := range []string{"tied", "second", "third", "spell"} {
 		for {
-			from := pick(d, of[:4]...)
+			from := pick(d, of[:5]...)
 			if name == "spell" {
 				from = pick(d, "drug", "stay", "ckd")
 			}
@@ -130,7 +136,12 @@ func (d drawer) where(of []string, depth int, period bool) string {
 	}
 	asked := pick(d, of...)
 	numbers := pick(d, "crea", "temp", "high", "hot")
-	switch d.IntN(12) {
+	switch d.IntN(14) {
+	case 11:
+		if period { // whichever of the kinds that have one
+			return pick(d, "length > '1h'", "has(length)", "code in valueset('marked')", "start < end", "code == 'rxnorm|1'")
+		}
+		return d.properties(clinical.KindObservation, false, 1)
 	case 0, 1:
 		return fmt.Sprintf("%s.exists(%s)", asked, window)
 	case 2:
@@ -285,8 +296,9 @@ func (d drawer) fact(clock clinical.Instant) clinical.Fact {
 		f.Stream = clinical.NewStream(clinical.KindEncounter, pick[clinical.Code](d, "class|IMP", "class|AMB"))
 		f.End = d.end(t)
 	default:
-		f = d.person(clock)
+		return d.person(clock)
 	}
+	d.says(&f)
 	return f
 }
 
@@ -323,7 +335,7 @@ func (d drawer) window() string {
 // numeric draws an expression that is a number.
 func (d drawer) numeric(depth int) string {
 	if depth == 0 || d.IntN(3) == 0 {
-		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "tied", "second", "third")
+		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "said", "said", "tied", "second", "third")
 		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
 		if d.IntN(12) == 0 {
 			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "stay.count('1d')", "spell.count('3d')")
@@ -346,11 +358,11 @@ func (d drawer) boolean(depth int) string {
 	compare := pick(d, "<", "<=", ">", ">=", "==", "!=")
 	switch d.IntN(14) {
 	case 0, 1:
-		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "tied", "second", "third", "spell"), d.window())
+		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "said", "named", "given", "problem", "visit", "tied", "second", "third", "spell"), d.window())
 	case 2:
-		return pick(d, "ckd", "drug", "stay", "spell") + ".active()"
+		return pick(d, "ckd", "drug", "stay", "given", "problem", "visit", "spell") + ".active()"
 	case 3:
-		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "tied", "third"), d.window(), compare, d.IntN(5))
+		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "said", "given", "tied", "third"), d.window(), compare, d.IntN(5))
 	case 4:
 		return fmt.Sprintf("group.%s(%s) %s 'a'", pick(d, "last", "first"), d.window(), pick(d, "==", "!="))
 	case 5:
