@@ -279,16 +279,37 @@ func sent(f clinical.Fact, d *clinical.Detail) record.Value {
 	return record.Value{}
 }
 
-// valueSets is those from which the terms' inputs have their codes, each once.
+// valueSetsOf is the value sets that decide which facts belong to an input: for their codes, and for what
+// they say besides.
+func valueSetsOf(in *rules.Input) []*rules.ValueSet {
+	var sets []*rules.ValueSet
+	if in.ValueSet != nil {
+		sets = append(sets, in.ValueSet)
+	}
+	for _, condition := range in.Where {
+		walk(condition, func(e rules.Expr) {
+			if of, ok := e.(*rules.In); ok && of.Set != nil {
+				sets = append(sets, of.Set)
+			}
+		})
+	}
+	return sets
+}
+
+// valueSets is those that decide which facts the terms see, each once.
 func (r *Reference) valueSets(terms []*rules.Term) []record.ValueSet {
 	var sets []record.ValueSet
 	var met []*rules.ValueSet
 	for _, t := range terms {
-		set := r.program.Inputs[t.Input].ValueSet
-		if set == nil || slices.Contains(met, set) {
-			continue
+		for _, id := range r.rests[t.Input] {
+			for _, set := range valueSetsOf(r.program.Inputs[id]) {
+				if !slices.Contains(met, set) {
+					met = append(met, set)
+				}
+			}
 		}
-		met = append(met, set)
+	}
+	for _, set := range met {
 		digest, ok := r.digests.Load(set)
 		if !ok {
 			h := sha256.New()

@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
@@ -135,11 +134,5 @@ func (r *reading) against(in *rules.Input, s Statement) string {
 	case !ok:
 		return fmt.Sprintf("its unit %q cannot be converted to %s", d.Unit, in.Unit)
 	}
-	var unmet []string
-	for _, condition := range in.Where {
-		if evaluate(condition, r.about(in, s, value)).Truth() != rules.True {
-			unmet = append(unmet, condition.String())
-		}
-	}
-	return "it is not one of which " + strings.Join(unmet, " and ") + " is true"
+	return r.unmet(in, s, value)
 }

@@ -49,7 +49,7 @@ func TestWhatIsMissing(t *testing.T) {
 			want{last7d: "no creatinine in 7 days; the last was 1 mg/dL, 9 days before; one 48 hours before is left out: its unit \"umol/L\" cannot be converted to mg/dL"}},
 		{"no unit", last7d + " > 2", inOrder(stated(noon-4*day, "")), want{last7d: "no creatinine ever; one 4 days before is left out: its number has no unit"}},
 		{"left out by where", "high.last() > 2", inOrder(result(noon-hour, 1.2)),
-			want{"high.last()": "no high ever; one 1 hour before is left out: it is not one of which value >= 2 is true"}},
+			want{"high.last()": "no high ever; one 1 hour before is left out: its value 1.2 mg/dL is not at least 2 mg/dL"}},
 		{"negated", last7d + " > 2", inOrder(stated(noon-5*hour, "mg/dL", token("negated", "true"))),
 			want{last7d: "no creatinine ever; one 5 hours before is left out: it says that this was not so, or not done"}},
 		{"absent", last7d + " > 2", inOrder(observation(noon-second, 0, &clinical.Detail{Type: clinical.AbsentValue})),
