@@ -20,6 +20,9 @@ var (
 func randomEntry(r *rand.Rand, seq uint64) Entry {
 	t := clinical.Instant(r.Int64N(50)) * 3_600_000
 	e := Entry{Time: t, End: t, Seq: seq, Detail: plain, Number: float64(r.IntN(2000)) / 100}
+	if r.IntN(3) == 0 {
+		e.Authored = t + clinical.Instant(r.IntN(9)-4)*3_600_000
+	}
 	switch r.IntN(10) {
 	case 0:
 		e.Detail = high

@@ -10,7 +10,7 @@ import (
 )
 
 // written are the keys of a fact that is written out, rather than by an input's name.
-var written = []string{"code", "codes", "kind", "value", "text", "unit", "at", "until", "attributes"}
+var written = []string{"code", "codes", "kind", "value", "text", "unit", "at", "until", "authored", "attributes"}
 
 // fact reads one fact; false after a fault.
 func (r *reader) fact(n node, pack string, when clock) (clinical.Fact, bool) {
@@ -131,6 +131,9 @@ func (r *reader) writtenOut(n node, when clock) clinical.Fact {
 		f.Time = r.time(v, r.text(v, "at"), when)
 	}
 	f.End = f.Time
+	if v, ok := keys["authored"]; ok {
+		f.Authored = r.time(v, r.text(v, "authored"), when)
+	}
 	if v, ok := keys["until"]; ok {
 		if f.End = clinical.Forever; v.text != "open" {
 			f.End = r.time(v, r.text(v, "until"), when)

@@ -75,6 +75,8 @@ func TestTheNotationOfFacts(t *testing.T) {
 		{`{code: "loinc|2160-0", value: 1.3, unit: mg/dL, at: -2h, attributes: {status: final, category: [a, b], dose: 5}}`,
 			clinical.Fact{Stream: creatinine, Time: now - 2*hour, End: now - 2*hour, Number: 1.3, Detail: &clinical.Detail{Type: clinical.Number, Unit: "mg/dL",
 				Attributes: []clinical.Attribute{{Name: "category", Codes: []clinical.Code{"a", "b"}}, {Name: "dose", Number: 5, Numeric: true}, {Name: "status", Codes: []clinical.Code{"final"}}}}}},
+		{`{kind: order, code: "loinc|2160-0", at: -2h, authored: -3h}`,
+			clinical.Fact{Stream: clinical.NewStream(clinical.KindOrder, "loinc|2160-0"), Time: now - 2*hour, End: now - 2*hour, Authored: now - 3*hour, Detail: &clinical.Detail{}}},
 		{`{kind: procedure, codes: ["snomed|2", "cpt|1"], at: -2h, until: open}`,
 			clinical.Fact{Stream: clinical.NewStream(clinical.KindProcedure, "cpt|1", "snomed|2"), Time: now - 2*hour, End: clinical.Forever, Detail: &clinical.Detail{}}},
 	}
