@@ -81,7 +81,10 @@ func (o *objection) binary(e *rules.Binary) string {
 		return ""
 	}
 	if l, constant := y.(*rules.Literal); a.Coded && constant {
-		return o.codes(a, map[string]string{"==": " is not ", "!=": " is "}[op]+l.Value.Str)
+		if codes := o.scope.attribute(a).codes; op == "!=" && len(codes) > 0 {
+			return "its " + named(a) + " is " + l.Value.Str
+		}
+		return o.codes(a, " is not "+l.Value.Str)
 	}
 	var other string
 	switch y := y.(type) {
@@ -103,12 +106,17 @@ func (o *objection) binary(e *rules.Binary) string {
 	if truth(e, o.scope) == rules.Unknown {
 		return "its " + named(a) + " " + o.said(a, v) + " does not tell how it compares with " + other
 	}
-	return "its " + named(a) + " " + o.said(a, v) + " is not " + relations[op] + other
+	relation := relations[op]
+	if v.Kind == rules.Time {
+		relation = timeRelations[op]
+	}
+	return "its " + named(a) + " " + o.said(a, v) + " is not " + relation + other
 }
 
 var (
-	mirrored  = map[string]string{"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-	relations = map[string]string{"==": "", "!=": "other than ", "<": "less than ", "<=": "at most ", ">": "more than ", ">=": "at least "}
+	mirrored      = map[string]string{"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+	relations     = map[string]string{"==": "", "!=": "other than ", "<": "less than ", "<=": "at most ", ">": "more than ", ">=": "at least "}
+	timeRelations = map[string]string{"==": "", "!=": "other than ", "<": "before ", "<=": "at or before ", ">": "after ", ">=": "at or after "}
 )
 
 // codes says what the fact's codings of a property are, and what they should be or not be.
@@ -162,7 +170,12 @@ func (o *objection) said(a *rules.AttributeRef, v rules.Value) string {
 }
 
 // named is the property in words: "reference high".
-func named(a *rules.AttributeRef) string { return strings.ReplaceAll(a.Name, "_", " ") }
+func named(a *rules.AttributeRef) string {
+	if a.Name == clinical.AttrAuthored {
+		return "author time"
+	}
+	return strings.ReplaceAll(a.Name, "_", " ")
+}
 
 // among is what a list or a value set asks for: "final or amended".
 func among(e *rules.In) string {
