@@ -64,6 +64,12 @@ func TestAssertions(t *testing.T) {
 				{states(obs, version(5), at(creatinine, 5, 1.4)), nil},
 				{states(obs, version(4), at(creatinine, 5, 9)), nil}},
 			creatinine: []float64{1.4}},
+		"another author time is another statement": {
+			steps: []step{
+				{states(obs, version(1), at(creatinine, 5, 1.4)), []clinical.StreamID{c}},
+				{states(obs, version(2), authored(at(creatinine, 5, 1.4), 9)), []clinical.StreamID{c}},
+				{states(obs, version(3), authored(at(creatinine, 5, 1.4), 9)), nil}},
+			creatinine: []float64{1.4}},
 		"the same facts in another order are not identical": {
 			steps: []step{
 				{states(obs, version(1), at(creatinine, 5, 1), at(creatinine, 5, 2)), []clinical.StreamID{c}},
@@ -194,4 +200,9 @@ func TestTwoStreamsWithOneIdAreNotMixed(t *testing.T) {
 	p.addStream(creatinine.ID(), potassium) // as though their hashes were the same
 	_, err := tryApply(p, "p", states("Observation/1", version(1), at(creatinine, 1, 1)))
 	require.ErrorIs(t, err, ErrCollision)
+}
+
+func authored(f clinical.Fact, at clinical.Instant) clinical.Fact {
+	f.Authored = at
+	return f
 }
