@@ -26,8 +26,23 @@ func (l *line) critical() []float64 {
 	}
 	literals := func(e rules.Expr) {
 		walk(e, func(e rules.Expr) {
-			if c, ok := e.(*rules.Literal); ok && exact(c.Value) {
-				note(c.Value.Num)
+			switch e := e.(type) {
+			case *rules.Literal:
+				if exact(e.Value) {
+					note(e.Value.Num)
+				}
+			case *rules.Constant:
+				if exact(e.Value) {
+					note(e.Value.Num)
+				}
+			case *rules.Points:
+				for _, b := range e.Bands {
+					for _, end := range []float64{b.Low, b.High} {
+						if e.Of != nil && !math.IsInf(end, 0) {
+							note(end)
+						}
+					}
+				}
 			}
 		})
 	}

@@ -86,6 +86,7 @@ func (r *reading) explain(rule *rules.Rule, now clinical.Instant, f Frame) *reco
 	root := tree.record()
 	e.Tree = &root
 	e.RuleSet.ValueSets = r.valueSets(w.terms)
+	e.RuleSet.Parameters = parameters(rule)
 	if truth == rules.True && rule.Message != nil {
 		e.Message = rule.Message.Render(w.values())
 	}
@@ -277,6 +278,16 @@ func sent(f clinical.Fact, d *clinical.Detail) record.Value {
 		}
 	}
 	return record.Value{}
+}
+
+// parameters is what the rule uses that a site may set.
+func parameters(rule *rules.Rule) []record.Parameter {
+	var out []record.Parameter
+	for _, p := range rule.Parameters {
+		out = append(out, record.Parameter{Name: p.Name, Pack: p.Pack, Title: p.Title, Value: record.Value(p.Value),
+			Default: record.Value(p.Default), Unit: p.Unit, Site: p.Site})
+	}
+	return out
 }
 
 // valueSetsOf is the value sets that decide which facts belong to an input: for their codes, and for what

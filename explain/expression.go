@@ -21,8 +21,19 @@ func evaluate(e rules.Expr, s scope) rules.Value {
 	switch e := e.(type) {
 	case *rules.Literal:
 		return e.Value
+	case *rules.Constant:
+		return e.Value
 	case *rules.TermRef:
 		return s.term(e.Term)
+	case *rules.RuleRef:
+		return evaluate(e.When, s)
+	case *rules.Score:
+		return stretchOf(e, s).value()
+	case *rules.Points:
+		least, greatest := points(e, s)
+		return stretch{rules.NumberOf(least), rules.NumberOf(greatest)}.value()
+	case *rules.Lookup:
+		return lookup(e, s)
 	case *rules.AttributeRef:
 		return s.attribute(e).value
 	case *rules.Has:
@@ -69,6 +80,9 @@ func unary(e *rules.Unary, s scope) rules.Value {
 }
 
 func binary(e *rules.Binary, s scope) rules.Value {
+	if scored(e) && slices.Contains(comparisons, e.Op) {
+		return compareStretches(e.Op, stretchOf(e.X, s), stretchOf(e.Y, s))
+	}
 	switch e.Op {
 	case "and":
 		return valueOf(rules.And(truth(e.X, s), truth(e.Y, s)))
@@ -209,6 +223,21 @@ func parts(e rules.Expr) []rules.Expr {
 		return []rules.Expr{e.X}
 	case *rules.Combination:
 		return e.Kids
+	case *rules.RuleRef:
+		return []rules.Expr{e.When}
+	case *rules.Score:
+		items := make([]rules.Expr, len(e.Items))
+		for i, item := range e.Items {
+			items[i] = item
+		}
+		return items
+	case *rules.Points:
+		if e.When != nil {
+			return []rules.Expr{e.When}
+		}
+		return []rules.Expr{e.Of}
+	case *rules.Lookup:
+		return e.Keys
 	}
 	return nil
 }

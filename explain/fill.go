@@ -47,6 +47,9 @@ func (b *blocker) record(place func(*rules.Term) int) record.Blocker {
 			out.Terms = append(out.Terms, i)
 		}
 	}
+	for _, g := range b.Gains {
+		out.Gains = append(out.Gains, record.Gain{Source: g.Item.String(), Points: g.Points})
+	}
 	if s := b.Sides; s != nil {
 		out.Value, out.Op, out.Threshold = record.Value(s.Left), s.Op, record.Value(s.Right)
 		out.Distance, out.Relative, out.Unit = s.Distance, s.Relative, s.Unit

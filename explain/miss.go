@@ -15,6 +15,13 @@ type blocker struct {
 	Expr          rules.Expr
 	Truth, Wanted rules.Truth
 	Sides         *sides // nil unless it is a comparison
+	Gains         []gain // of a score that is too small: what would add to it, the most first
+}
+
+// gain is an item of a score that could give more points than it does.
+type gain struct {
+	Item   *rules.Points
+	Points float64 // how many more
 }
 
 // sides are the two sides of a comparison as they came out.
@@ -53,7 +60,7 @@ type misser struct {
 	*reading
 	now    clinical.Instant
 	atoms  []atom
-	places map[string]int // of atoms, by their source
+	places map[string]int // of atoms, by rules.Key
 	keep   int            // how many ways are kept for each part of the condition
 }
 
@@ -88,13 +95,13 @@ func (m *misser) collect(e rules.Expr) {
 		}
 		return
 	}
-	source := e.String()
+	source := rules.Key(e)
 	if _, known := m.places[source]; known {
 		m.keep = shared
 		return
 	}
 	m.places[source] = len(m.atoms)
-	a := atom{blocker: blocker{Expr: e, Truth: m.expr(e, m.now).Truth(), Sides: m.sides(e)}, fixed: len(termsOf(e)) == 0, far: 1}
+	a := atom{blocker: blocker{Expr: e, Truth: m.expr(e, m.now).Truth(), Sides: m.sides(e), Gains: m.gains(e)}, fixed: len(termsOf(e)) == 0, far: 1}
 	switch {
 	case a.Truth == rules.Unknown:
 		a.far = 2
@@ -104,6 +111,34 @@ func (m *misser) collect(e rules.Expr) {
 		a.far = 0
 	}
 	m.atoms = append(m.atoms, a)
+}
+
+// gains is what would add to a score that is to be greater than it is.
+func (m *misser) gains(e rules.Expr) []gain {
+	b, ok := e.(*rules.Binary)
+	if !ok {
+		return nil
+	}
+	score, ok := b.X.(*rules.Score)
+	if !ok || b.Op != ">" && b.Op != ">=" && b.Op != "==" {
+		return nil
+	}
+	at := scope{term: func(t *rules.Term) rules.Value { return m.term(t, m.now) }}
+	var gains []gain
+	for _, item := range score.Items {
+		least, _ := points(item, at)
+		most := max(0, item.Number)
+		for i, band := range item.Bands {
+			if most = max(most, band.Points); i == 0 {
+				most = band.Points
+			}
+		}
+		if most > least {
+			gains = append(gains, gain{item, most - least})
+		}
+	}
+	slices.SortStableFunc(gains, func(x, y gain) int { return cmp.Compare(y.Points, x.Points) })
+	return gains
 }
 
 // needs says how many of an expression's parts must be true, or all be false, to make the whole true or
@@ -122,6 +157,8 @@ func needs(e rules.Expr, want bool) (parts []rules.Expr, n int, each bool) {
 			}
 			return []rules.Expr{e.X, e.Y}, n, want
 		}
+	case *rules.RuleRef:
+		return []rules.Expr{e.When}, 1, want
 	case *rules.Combination:
 		all := len(e.Kids)
 		switch {
@@ -145,7 +182,7 @@ func needs(e rules.Expr, want bool) (parts []rules.Expr, n int, each bool) {
 func (m *misser) plans(e rules.Expr, want bool) []plan {
 	parts, n, each := needs(e, want)
 	if parts == nil {
-		return m.plansOfAtom(m.places[e.String()], want)
+		return m.plansOfAtom(m.places[rules.Key(e)], want)
 	}
 	// chosen[k] is the ways with k of the parts looked at as they have to be.
 	chosen := make([][]plan, max(0, n)+1)

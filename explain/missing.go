@@ -66,7 +66,30 @@ func (b *blame) unknown(e rules.Expr) {
 		}
 	case *rules.Combination:
 		b.parts(e.Kids...)
+	case *rules.RuleRef:
+		b.unknown(e.When)
+	case *rules.Score:
+		b.parts(parts(e)...)
+	case *rules.Points:
+		if !b.parts(parts(e)...) {
+			b.bounded(e.Of, "which does not tell how many points it gives")
+		}
+	case *rules.Lookup:
+		if !b.parts(e.Keys...) {
+			b.keys(e)
+		}
 	}
+}
+
+// keys blames the terms with which no row of a table can be found.
+func (b *blame) keys(e *rules.Lookup) {
+	for _, key := range e.Keys {
+		if v := b.expr(key, b.now); v.Kind == rules.Number && v.Bound != clinical.Exactly {
+			b.bounded(key, "with which nothing can be looked up")
+			return
+		}
+	}
+	b.every(e, "the table "+e.Table.Name+" has no row for it")
 }
 
 // parts goes down into those of the expressions that have no value, and says whether there are any.

@@ -49,6 +49,11 @@ func (r *reading) measure(e rules.Expr) measure {
 	switch e := e.(type) {
 	case *rules.Literal:
 		return measure{bare: true}
+	case *rules.Constant:
+		if e.Parameter != nil && e.Parameter.Unit != "" {
+			return measure{unit: e.Parameter.Unit}
+		}
+		return measure{bare: true}
 	case *rules.TermRef:
 		return r.measureOfTerm(e.Term)
 	case *rules.Unary:

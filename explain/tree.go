@@ -17,6 +17,8 @@ type node struct {
 	decides bool
 	term    int // in the witness's terms; -1 for everything else
 	kids    []node
+	between *stretch // of a score and its items: the least and the greatest that they can be
+	low     bool     // of a score: that it is no greater decides
 }
 
 // node evaluates a part of the condition and everything that it is made of.
@@ -29,7 +31,33 @@ func (w *witness) node(e rules.Expr) node {
 	for _, part := range parts(e) {
 		n.kids = append(n.kids, w.node(part))
 	}
+	at := scope{term: func(t *rules.Term) rules.Value { return w.term(t, w.now) }}
+	switch e := e.(type) {
+	case *rules.Score:
+		s := stretchOf(e, at)
+		n.between = &s
+	case *rules.Points:
+		least, greatest := points(e, at)
+		n.between = &stretch{rules.NumberOf(least), rules.NumberOf(greatest)}
+	case *rules.Binary:
+		for i := range n.kids {
+			n.kids[i].low = !reached(e.Op, i, n.truth)
+		}
+	}
 	return n
+}
+
+// reached says whether a comparison came out as it did because the ith side is as great as it is, rather
+// than because it is no greater. Of equality and of what is not known it is neither.
+func reached(op string, i int, truth rules.Truth) bool {
+	greater := (op == ">" || op == ">=") == (i == 0)
+	switch {
+	case op == "==" || op == "!=" || truth == rules.Unknown:
+		return false
+	case truth == rules.False:
+		return !greater
+	}
+	return greater
 }
 
 // condition says whether an expression is a boolean one, whatever it came to.
@@ -37,6 +65,12 @@ func (r *reading) condition(e rules.Expr) bool {
 	switch e := e.(type) {
 	case *rules.Literal:
 		return e.Value.Kind == rules.Boolean
+	case *rules.Constant:
+		return e.Value.Kind == rules.Boolean
+	case *rules.Score, *rules.Points:
+		return false
+	case *rules.Lookup:
+		return e.Table.Rows[0].Value.Kind == rules.Boolean
 	case *rules.TermRef:
 		switch e.Term.Op {
 		case rules.Exists, rules.Active, rules.Overlaps, rules.Deceased:
@@ -58,7 +92,7 @@ func (r *reading) condition(e rules.Expr) bool {
 	case *rules.Conditional:
 		return r.condition(e.Then)
 	}
-	return true // in, and the combinations
+	return true // in, the combinations, and other rules
 }
 
 // decide marks the path that made the whole what it is: of an `and` that is false the false parts, of one
@@ -89,6 +123,8 @@ func deciding(n *node, i int) bool {
 		return i == 0 || branch == rules.True && i == 1 || branch == rules.False && i == 2
 	case "??":
 		return i == 0 || n.kids[0].value.Kind == rules.Missing
+	case "score": // all that could have made it greater, or only what made it as great as it is
+		return n.low || n.kids[i].value.Num != 0
 	}
 	return true
 }
@@ -108,6 +144,19 @@ func operator(e rules.Expr) string {
 		return e.Op
 	case *rules.TermRef:
 		return "term"
+	case *rules.Constant:
+		if e.Parameter != nil {
+			return "parameter"
+		}
+		return "constant"
+	case *rules.RuleRef:
+		return "rule"
+	case *rules.Score:
+		return "score"
+	case *rules.Points:
+		return "points"
+	case *rules.Lookup:
+		return "table"
 	}
 	return "literal"
 }
@@ -119,6 +168,9 @@ func (n *node) record() record.Node {
 	}
 	if c, ok := n.expr.(*rules.Combination); ok {
 		out.N = c.N
+	}
+	if s := n.between; s != nil {
+		out.Least, out.Greatest = &s.least.Num, &s.greatest.Num
 	}
 	for i := range n.kids {
 		out.Kids = append(out.Kids, n.kids[i].record())

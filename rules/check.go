@@ -333,6 +333,11 @@ func (k *checker) in(n *ast.BinaryNode) (Expr, typ) {
 	if set, ok := callOf(n.Right, setName); ok {
 		return k.inSet(n, set, x, tx)
 	}
+	if name, ok := n.Right.(*ast.IdentifierNode); ok {
+		if c := k.pack.constants[name.Value]; c != nil && c.list != nil {
+			return k.inList(n, x, tx, c)
+		}
+	}
 	list, ok := n.Right.(*ast.ArrayNode)
 	if !ok || len(list.Nodes) == 0 {
 		k.fault(n.Right, "`in` is followed by a list of constants", "write it out, as in `status in ['active', 'completed']`")

@@ -21,6 +21,9 @@ func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
 	}
 	op := n.Operator
 	if tx == codings || ty == codings {
+		x, y = literal(x), literal(y)
+	}
+	if tx == codings || ty == codings {
 		return k.codedComparison(n, x, y, tx, ty)
 	}
 	switch {
@@ -40,6 +43,9 @@ func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
 	case elapsed(x) && elapsed(y):
 		k.fault(n, "both sides change with every millisecond", "compare their times: `a.last_time() < b.last_time()`")
 		return nil, broken
+	case (elapsed(x) || elapsed(y)) && comparesScore(&Binary{op, x, y}):
+		k.fault(n, "a score and an elapsed time cannot be compared", "compare each with a number")
+		return nil, broken
 	case (elapsed(x) || elapsed(y)) && comparisonOf(op) <= unequal:
 		k.faultAt(n, "an elapsed time equals a number for no longer than a moment", "compare it with >= or <")
 		return nil, broken
@@ -47,7 +53,37 @@ func (k *checker) comparison(n *ast.BinaryNode, at place) (Expr, typ) {
 	if k.mixed(n, x, y) {
 		return nil, broken
 	}
+	if problem := k.otherUnit(x, y); problem != "" {
+		k.fault(n, problem, "write the parameter in the unit of what it is compared with")
+		return nil, broken
+	}
 	return &Binary{op, x, y}, boolean
+}
+
+// otherUnit says that a term is compared with a parameter in another unit.
+func (k *checker) otherUnit(x, y Expr) string {
+	c, ok := y.(*Constant)
+	if !ok {
+		x, y = y, x
+		c, ok = y.(*Constant)
+	}
+	t, isTerm := x.(*TermRef)
+	if !ok || !isTerm || c.Parameter == nil || c.Parameter.Unit == "" {
+		return ""
+	}
+	in := k.c.inputs[t.Term.Input]
+	if t.Term.Op != Last && t.Term.Op != First && !t.Term.Op.numeric() || in.Unit == "" || in.Unit == c.Parameter.Unit {
+		return ""
+	}
+	return fmt.Sprintf("the parameter %q is in %s, and %q in %s", c.Name, c.Parameter.Unit, in.Name, in.Unit)
+}
+
+// literal is a constant without its name.
+func literal(e Expr) Expr {
+	if c, ok := e.(*Constant); ok {
+		return &Literal{c.Value}
+	}
+	return e
 }
 
 func plural(t typ) string {

@@ -10,6 +10,9 @@ import (
 
 // identifier is a property of the fact in a `where`; elsewhere a bare name means nothing.
 func (k *checker) identifier(n *ast.IdentifierNode) (Expr, typ) {
+	if e, t, known := k.named(n); known {
+		return e, t
+	}
 	if k.where == nil {
 		name := n.Value
 		switch {
@@ -18,7 +21,7 @@ func (k *checker) identifier(n *ast.IdentifierNode) (Expr, typ) {
 		case k.pack.inputs[name] != nil:
 			k.fault(n, fmt.Sprintf("%q is an input, not a value", name), fmt.Sprintf("ask it something, as in `%s.last('48h')`", name))
 		default:
-			k.fault(n, fmt.Sprintf("unknown name %q", name), k.pack.inputHint(name))
+			k.fault(n, fmt.Sprintf("unknown name %q", name), k.pack.nameHint(name))
 		}
 		return nil, broken
 	}
@@ -76,6 +79,14 @@ func dotted(n *ast.MemberNode) (name, word string, ok bool) {
 }
 
 func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
+	if function, ok := n.Callee.(*ast.IdentifierNode); ok {
+		switch function.Value {
+		case "rule":
+			return k.reference(n, at)
+		case "table":
+			return k.lookup(n)
+		}
+	}
 	callee, ok := n.Callee.(*ast.MemberNode)
 	if !ok {
 		if k.where != nil {
@@ -142,7 +153,7 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 			"ask exists, count, last, first, or about the time")
 		return nil, broken
 	}
-	if op.Elapsed() && at != compared && !k.shown && k.where == nil {
+	if op.Elapsed() && (at != compared || k.c.now.still > 0) && !k.shown && k.where == nil {
 		k.faultAt(callee, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
 			fmt.Sprintf("write it as `%s.%s() >= 6`, or `(%s.%s() ?? 1000) >= 6`, joined to the rest by and, or, not", name, word, name, word))
 		return nil, broken
@@ -172,6 +183,10 @@ func (k *checker) window(n *ast.CallNode, op Op, during bool) (Window, bool) {
 		k.fault(n.Arguments[0], fmt.Sprintf("`%s` takes no window: it asks about now", op), fmt.Sprintf("write `%s()`", op))
 		return Window{}, false
 	}
+	if name, ok := n.Arguments[0].(*ast.IdentifierNode); ok && len(n.Arguments) == 1 && k.pack.constants[name.Value] != nil {
+		w, ok := k.namedWindow(name)
+		return w, ok && k.suits(w, name, op)
+	}
 	s, ok := n.Arguments[0].(*ast.StringNode)
 	switch {
 	case !ok:
@@ -186,13 +201,18 @@ func (k *checker) window(n *ast.CallNode, op Op, during bool) (Window, bool) {
 		k.faultAt(s, c.problem, c.hint)
 		return Window{}, false
 	}
+	return w, k.suits(w, s, op)
+}
+
+// suits reports whether the question may have such a window where it stands.
+func (k *checker) suits(w Window, at ast.Node, op Op) bool {
 	switch {
 	case w.Ahead() && k.where == nil:
-		k.faultAt(s, "a rule is asked about now: nothing is known of what comes after", "in an input's `where`, 'after 5m' is the five minutes after the fact")
-		return Window{}, false
+		k.faultAt(at, "a rule is asked about now: nothing is known of what comes after", "in an input's `where`, 'after 5m' is the five minutes after the fact")
+		return false
 	case w.Ahead() && op.Elapsed():
-		k.faultAt(s, fmt.Sprintf("`%s` looks back, and this window ahead", op), "ask exists or count")
-		return Window{}, false
+		k.faultAt(at, fmt.Sprintf("`%s` looks back, and this window ahead", op), "ask exists or count")
+		return false
 	}
-	return w, true
+	return true
 }

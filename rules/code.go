@@ -25,6 +25,10 @@ type code struct {
 	constants    []Value
 	lists        [][]Value
 	properties   []property
+	combinations []combinationCode
+	scores       []scoreCode
+	tests        []scoreTest
+	tables       []*Table
 	depth        int
 }
 
@@ -56,6 +60,10 @@ const (
 	applyDefault
 	applyChoice
 	applyIn
+	applyCombination
+	pushScore
+	testScore
+	applyLookup
 )
 
 type instruction struct {
@@ -138,6 +146,19 @@ func (c *code) run(stack []Value, values []Value, fact *evidence) Value {
 			stack[top] = choose(stack[top], stack[top+1], stack[top+2])
 		case applyIn:
 			stack[top] = among(stack[top], c.lists[in.arg])
+		case applyCombination:
+			top++
+			stack[top] = c.combinations[in.arg].eval(values, fact)
+		case pushScore:
+			top++
+			stack[top] = c.scores[in.arg].value(values, fact)
+		case testScore:
+			top++
+			stack[top] = c.tests[in.arg].eval(values, fact)
+		case applyLookup:
+			t := c.tables[in.arg]
+			top -= len(t.Columns) - 1
+			stack[top] = t.lookup(stack[top : top+len(t.Columns)])
 		}
 	}
 	return stack[0]

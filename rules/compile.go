@@ -33,25 +33,29 @@ func Compile(files []clinical.File, opts CompileOptions) (*Program, error) {
 	opts.Units = maps.Clone(opts.Units)
 	c := &compiler{
 		opts: opts, valueSets: valueSetFiles{}, inputKeys: map[string]*Input{}, termKeys: map[termKey]*Term{},
-		atomKeys: map[string]*Atom{}, ruleAt: map[string]position{}, packAt: map[string]position{},
+		atomKeys: map[string]*Atom{}, packAt: map[string]position{},
 	}
 	c.inputs = []*Input{{Name: "patient", Kind: clinical.KindPatient}}
 	packs := c.read(set.Files)
-	zone := c.zone(packs)
+	c.zoned = c.zone(packs)
 	for _, p := range packs {
 		for _, in := range p.order {
 			c.resolve(in)
 		}
 	}
+	entries := c.enter(packs)
+	for _, e := range entries {
+		c.compiled(e)
+	}
 	for _, p := range packs {
-		for _, r := range p.rules {
-			c.rule(p, r, zone)
+		for _, s := range p.scoreOrder {
+			c.score(s)
 		}
 	}
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	return c.program(set.Hash(), zone, packs), nil
+	return c.program(set.Hash(), c.zoned, packs), nil
 }
 
 // compiler gathers what the rules share.
@@ -67,8 +71,13 @@ type compiler struct {
 	atoms     []*Atom
 	atomKeys  map[string]*Atom
 	rules     []*Rule
-	ruleAt    map[string]position
 	packAt    map[string]position
+
+	zoned     *time.Location
+	entries   map[string]*ruleEntry // by id
+	now       situation
+	trail     []string // what is being compiled, the outermost first
+	nextScore int
 }
 
 type termKey struct {
@@ -105,9 +114,16 @@ func asked(in *Input, op Op, w Window) string {
 // read reads every file; the value sets first, since any pack may use them.
 func (c *compiler) read(files []clinical.File) []*pack {
 	var packs []*pack
+	var site []*node
 	for i, f := range files {
 		if i > 0 && files[i-1].Name == f.Name {
 			c.add(position{f.Name, 1, 1}, "two files of the set have this name", "rename one of them")
+		}
+		if isParametersFile(f.Name) {
+			if root := parseYAML(f.Name, f.Data, &c.report); root != nil {
+				site = append(site, root)
+			}
+			continue
 		}
 		switch path.Ext(f.Name) {
 		case ".json":
@@ -126,6 +142,7 @@ func (c *compiler) read(files []clinical.File) []*pack {
 			c.add(position{f.Name, 1, 1}, "neither a pack nor a value set", "packs end in .yaml, value sets in .json")
 		}
 	}
+	c.override(packs, site)
 	return packs
 }
 
@@ -151,35 +168,34 @@ func (c *compiler) zone(packs []*pack) *time.Location {
 	return time.UTC
 }
 
-func (c *compiler) rule(p *pack, r *ruleSource, zone *time.Location) {
-	if r.id != "" {
-		if first, twice := c.ruleAt[r.id]; twice {
-			c.add(r.at, fmt.Sprintf("the rule id %q is here twice", r.id), fmt.Sprintf("the other is %s:%d", first.file, first.line))
-		} else {
-			c.ruleAt[r.id] = r.at
-		}
-	}
+// rule compiles a rule as written; nil after a fault of its condition.
+func (c *compiler) rule(p *pack, r *ruleSource) *Rule {
 	rule := &Rule{ID: r.id, Pack: p.name, Version: r.version, Title: r.title, Severity: r.severity, Source: r.source,
 		Tags: r.tags, File: r.at.file, Line: r.at.line}
-	rule.Message = c.message(p, r, zone)
+	rule.Message = c.message(p, r, c.zoned)
 	if r.when == nil {
-		return
+		return nil
 	}
 	rule.When = c.condition(p, r.when, 0)
 	if rule.When == nil {
-		return
+		return nil
+	}
+	if parts := c.measured(rule.When); parts > MaxParts {
+		c.add(r.at, fmt.Sprintf("the rule has more than %d parts, with the rules that it refers to", MaxParts), "refer to each once, or split it")
+		return nil
 	}
 	terms := map[int]struct{}{}
 	walk(rule.When, func(t *Term) { terms[t.ID] = struct{}{} })
 	if len(terms) > MaxTerms {
 		c.add(r.at, fmt.Sprintf("the rule asks %d different questions, more than %d", len(terms), MaxTerms), "split it")
-		return
+		return nil
 	}
 	rule.Terms = slices.Sorted(maps.Keys(terms))
 	atoms := map[int]struct{}{}
 	rule.Tree = c.split(rule.When, r.when.at(), atoms)
 	rule.Atoms = slices.Sorted(maps.Keys(atoms))
 	c.rules = append(c.rules, rule)
+	return rule
 }
 
 // condition reads a `when`: an expression, or all, any, none or at_least of conditions.
@@ -242,8 +258,10 @@ func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Pro
 	p := &Program{Hash: hash, Zone: zone, Units: c.opts.Units, Inputs: c.inputs, Terms: c.terms, Atoms: c.atoms, Rules: c.rules}
 	for _, pack := range packs {
 		p.packs = append(p.packs, pack.name)
+		p.Parameters = append(p.Parameters, pack.parameters...)
 	}
 	slices.Sort(p.packs)
+	slices.SortStableFunc(p.Parameters, func(x, y *Parameter) int { return strings.Compare(x.Pack, y.Pack) })
 	c.qualify()
 	for _, in := range p.Inputs {
 		if !in.Derived() {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,6 +96,10 @@ func exactly(e Expr, name func(*Term) string) string {
 	return w.b.String()
 }
 
+// Key is the same for two expressions of one program exactly when they are the same but for the names of
+// constants in them.
+func Key(e Expr) string { return sharingKey(e) }
+
 func written(e Expr, name func(*Term) string) string {
 	w := exprWriter{name: name}
 	w.write(e, 0)
@@ -105,7 +110,7 @@ func written(e Expr, name func(*Term) string) string {
 type exprWriter struct {
 	b     strings.Builder
 	name  func(*Term) string
-	exact bool // value sets by what is in them: two packs may call different ones the same
+	exact bool // constants and value sets by what is in them, scores and tables by which: two packs may call different ones the same
 }
 
 // How tightly things bind, loosest first; a part in a place that binds tighter goes in brackets.
@@ -172,6 +177,32 @@ func (w *exprWriter) write(e Expr, least int) {
 		}
 	case *Has:
 		w.b.WriteString("has(" + e.X.Name + ")")
+	case *Constant:
+		if w.exact {
+			w.write(&Literal{e.Value}, least)
+			return
+		}
+		w.b.WriteString(e.Name)
+	case *RuleRef:
+		w.b.WriteString("rule(" + TextOf(e.ID).source() + ")")
+	case *Score:
+		w.b.WriteString(e.Name)
+		if w.exact {
+			fmt.Fprintf(&w.b, "#%d", e.ID)
+		}
+	case *Points:
+		w.points(e)
+	case *Lookup:
+		w.b.WriteString("table(")
+		if w.exact {
+			w.b.WriteString(e.Table.Pack + "/")
+		}
+		w.b.WriteString(TextOf(e.Table.Name).source())
+		for _, key := range e.Keys {
+			w.b.WriteString(", ")
+			w.write(key, bindChoice)
+		}
+		w.b.WriteByte(')')
 	case *Unary:
 		w.b.WriteString(e.Op)
 		if e.Op == "not" {
@@ -272,6 +303,19 @@ func walk(e Expr, visit func(*Term)) {
 		for _, kid := range e.Kids {
 			walk(kid, visit)
 		}
+	case *RuleRef:
+		walk(e.When, visit)
+	case *Score:
+		for _, item := range e.Items {
+			walk(item, visit)
+		}
+	case *Points:
+		walk(e.When, visit)
+		walk(e.Of, visit)
+	case *Lookup:
+		for _, key := range e.Keys {
+			walk(key, visit)
+		}
 	}
 }
 
@@ -290,6 +334,8 @@ func asksFor(e Expr, name string) bool {
 		return asksFor(e.If, name) || asksFor(e.Then, name) || asksFor(e.Else, name)
 	case *In:
 		return asksFor(e.X, name)
+	case *Lookup:
+		return slices.ContainsFunc(e.Keys, func(key Expr) bool { return asksFor(key, name) })
 	}
 	return false
 }

@@ -77,10 +77,13 @@ func decimal(x float64, n int) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// messagePart is a stretch of text, or a term where term is not negative.
+// messagePart is a term where term is not negative; else a score or other expression where there is one,
+// or else a stretch of text.
 type messagePart struct {
 	text  string
 	term  int
+	score scoreCode
+	code  *code
 	whole bool // elapsed time: shown in whole units, rounded down
 }
 
@@ -90,11 +93,16 @@ type messagePart struct {
 func (m *Message) Render(values []Value) string {
 	var b strings.Builder
 	for _, p := range m.parts {
-		if p.term < 0 {
+		switch {
+		case p.score != nil:
+			b.WriteString(p.score.stated(values))
+		case p.code != nil:
+			b.WriteString(m.show(p.code.eval(values, nil), false))
+		case p.term < 0:
 			b.WriteString(p.text)
-			continue
+		default:
+			b.WriteString(m.show(values[p.term], p.whole))
 		}
-		b.WriteString(m.show(values[p.term], p.whole))
 	}
 	return b.String()
 }

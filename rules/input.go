@@ -16,6 +16,7 @@ func (c *compiler) lookup(p *pack, name string) (*Input, bool) {
 		return nil, false
 	}
 	c.resolve(in)
+	c.use(in.used...)
 	return in.input, true
 }
 
@@ -25,7 +26,8 @@ func (c *compiler) resolve(in *inputSource) {
 		return
 	}
 	in.state = underway
-	defer func() { in.state = settled }()
+	outer := c.within("input " + in.name)
+	defer func() { in.state, in.used = settled, c.leave(outer) }()
 	var made *Input
 	if in.from != nil {
 		made = c.derived(in)
@@ -71,6 +73,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 	if c.resolve(parent); parent.input == nil {
 		return nil
 	}
+	c.use(parent.used...)
 	p := parent.input
 	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
 }

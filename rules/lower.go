@@ -29,12 +29,12 @@ func (l *lowering) direct(e Expr) {
 	case xTerm && yTerm:
 		c.direct, c.x, c.y = withTerm, int32(x.Term.ID), int32(y.Term.ID)
 	case xTerm:
-		if k, ok := b.Y.(*Literal); ok {
-			c.direct, c.x, c.with = withConstant, int32(x.Term.ID), k.Value
+		if k, ok := constantOf(b.Y); ok {
+			c.direct, c.x, c.with = withConstant, int32(x.Term.ID), k
 		}
 	case yTerm:
-		if k, ok := b.X.(*Literal); ok {
-			c.direct, c.op, c.x, c.with = withConstant, c.op.mirrored(), int32(y.Term.ID), k.Value
+		if k, ok := constantOf(b.X); ok {
+			c.direct, c.op, c.x, c.with = withConstant, c.op.mirrored(), int32(y.Term.ID), k
 		}
 	}
 }
@@ -45,6 +45,9 @@ func (l *lowering) emit(e Expr, held int) {
 	c.depth = max(c.depth, held+1)
 	switch e := e.(type) {
 	case *Literal:
+		c.constants = append(c.constants, e.Value)
+		l.put(pushConstant, len(c.constants)-1)
+	case *Constant:
 		c.constants = append(c.constants, e.Value)
 		l.put(pushConstant, len(c.constants)-1)
 	case *TermRef:
@@ -72,6 +75,9 @@ func (l *lowering) emit(e Expr, held int) {
 			}
 			return
 		}
+		if l.scoreTest(e) {
+			return
+		}
 		l.emit(e.X, held)
 		l.emit(e.Y, held+1)
 		l.binary(e.Op)
@@ -96,6 +102,19 @@ func (l *lowering) emit(e Expr, held int) {
 		l.emit(e.X, held)
 		c.lists = append(c.lists, e.List)
 		l.put(applyIn, len(c.lists)-1)
+	case *RuleRef:
+		l.emit(e.When, held)
+	case *Combination:
+		l.combination(e)
+	case *Score:
+		c.scores = append(c.scores, l.score(e))
+		l.put(pushScore, len(c.scores)-1)
+	case *Lookup:
+		for i, key := range e.Keys {
+			l.emit(key, held+i)
+		}
+		c.tables = append(c.tables, e.Table)
+		l.put(applyLookup, len(c.tables)-1)
 	}
 }
 

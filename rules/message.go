@@ -38,9 +38,9 @@ func (c *compiler) message(p *pack, r *ruleSource, zone *time.Location) *Message
 			break
 		}
 		k := &checker{c: c, pack: p, source: r.message, base: runesBefore(m.Source, rest[open+2:]), shown: true}
-		if t := k.messageTerm(inner); t != nil {
-			m.parts = append(m.parts, messagePart{term: t.ID, whole: t.Op.Elapsed()})
-			m.Terms = append(m.Terms, t.ID)
+		if e := k.messageExpr(inner); e != nil {
+			m.parts = append(m.parts, partOf(e))
+			walk(e, func(t *Term) { m.Terms = append(m.Terms, t.ID) })
 		}
 		rest = after
 	}
@@ -52,8 +52,8 @@ func (c *compiler) message(p *pack, r *ruleSource, zone *time.Location) *Message
 // runesBefore is how many characters of s stand before its tail.
 func runesBefore(s, tail string) int { return utf8.RuneCountInString(s[:len(s)-len(tail)]) }
 
-// messageTerm reads what stands in {{ }}: one term and nothing else.
-func (k *checker) messageTerm(text string) *Term {
+// messageExpr reads what stands in {{ }}: one term, score, constant or table and nothing else.
+func (k *checker) messageExpr(text string) Expr {
 	if strings.TrimSpace(text) == "" {
 		k.c.add(k.source.within(k.base), "`{{ }}` is empty", "write a term, as in {{ potassium.last('24h') }}")
 		return nil
@@ -62,14 +62,40 @@ func (k *checker) messageTerm(text string) *Term {
 	switch tree.(type) {
 	case nil:
 		return nil
-	case *ast.CallNode, *ast.MemberNode:
+	case *ast.CallNode, *ast.MemberNode, *ast.IdentifierNode:
 	default:
 		k.fault(tree, fmt.Sprintf("`{{ }}` holds one term, not %s", strings.TrimSpace(text)), "write each term in {{ }} of its own")
 		return nil
 	}
-	e, _ := k.check(tree, inside)
-	if ref, ok := e.(*TermRef); ok {
-		return ref.Term
+	e, t := k.check(tree, inside)
+	switch e.(type) {
+	case *TermRef, *Score, *Constant, *Lookup:
+	default:
+		if t != broken {
+			k.fault(tree, fmt.Sprintf("`{{ }}` does not show %s", e), "write a term, a score, a parameter or a table")
+		}
+		return nil
 	}
-	return nil
+	if _, term := e.(*TermRef); !term && asksElapsed(e) {
+		k.fault(tree, "a table in a message cannot be asked with an elapsed time", "show the elapsed time itself")
+		return nil
+	}
+	if _, ok := lower(e); !ok {
+		k.fault(tree, "this is nested too deeply", "split it")
+		return nil
+	}
+	return e
+}
+
+// partOf is what shows an expression.
+func partOf(e Expr) messagePart {
+	switch e := e.(type) {
+	case *TermRef:
+		return messagePart{term: e.Term.ID, whole: e.Term.Op.Elapsed()}
+	case *Score:
+		var l lowering
+		return messagePart{term: -1, score: l.score(e)}
+	}
+	c, _ := lower(e)
+	return messagePart{term: -1, code: &c}
 }

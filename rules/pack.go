@@ -21,7 +21,7 @@ var (
 // reserved are the names that expressions keep for themselves.
 var reserved = map[string]bool{
 	"patient": true, valueName: true, "and": true, "or": true, "not": true, "in": true, "true": true, "false": true,
-	"nil": true, "let": true, "if": true, "else": true, "matches": true, "contains": true,
+	ownScore: true, "rule": true, "table": true, "nil": true, "let": true, "if": true, "else": true, "matches": true, "contains": true,
 }
 
 // pack is one file as written.
@@ -35,6 +35,12 @@ type pack struct {
 	order     []*inputSource // as written
 	names     []string       // of the inputs
 	rules     []*ruleSource
+
+	constants  map[string]*constant // parameters, too
+	parameters []*Parameter
+	tables     map[string]*Table // nil of one that has faults
+	scores     map[string]*scoreSource
+	scoreOrder []*scoreSource // as written
 }
 
 // inputSource is an input as written, and what became of it.
@@ -52,6 +58,7 @@ type inputSource struct {
 
 	state resolution
 	input *Input // nil when it has faults
+	used  []*Parameter
 }
 
 type resolution uint8
@@ -73,6 +80,7 @@ type ruleSource struct {
 	tags     []string
 	when     *node
 	message  *node
+	score    *node
 }
 
 // inputHint helps whoever named an input that the pack does not have.
@@ -191,8 +199,9 @@ func readPack(name string, data []byte, report *report) *pack {
 	if root == nil {
 		return nil
 	}
-	p := &pack{at: root.at(), valueSets: map[string]*ValueSet{}, inputs: map[string]*inputSource{}}
-	keys := r.keys(root, "a pack", "pack", "version", "zone", "title", "description", "valuesets", "inputs", "rules")
+	p := &pack{at: root.at(), valueSets: map[string]*ValueSet{}, inputs: map[string]*inputSource{},
+		constants: map[string]*constant{}, tables: map[string]*Table{}, scores: map[string]*scoreSource{}}
+	keys := r.keys(root, "a pack", "pack", "version", "zone", "title", "description", "constants", "parameters", "valuesets", "tables", "inputs", "scores", "rules")
 	if root.shape != mapping {
 		return nil
 	}
@@ -216,6 +225,10 @@ func readPack(name string, data []byte, report *report) *pack {
 			r.input(p, v)
 		}
 	}
+	r.constants(p, keys["constants"])
+	r.parameters(p, keys["parameters"])
+	r.tables(p, keys["tables"])
+	r.scores(p, keys["scores"])
 	if n := keys["rules"]; n != nil && r.is(n, list, "rules") {
 		for _, item := range n.items {
 			if rule := r.rule(item); rule != nil {
@@ -307,8 +320,8 @@ func (r reader) rule(n *node) *ruleSource {
 	if !r.is(n, mapping, "a rule") {
 		return nil
 	}
-	keys := r.keys(n, "a rule", "id", "version", "title", "severity", "source", "tags", "when", "message")
-	rule := &ruleSource{at: n.at(), version: 1, when: keys["when"], message: keys["message"]}
+	keys := r.keys(n, "a rule", "id", "version", "title", "severity", "source", "tags", "score", "when", "message")
+	rule := &ruleSource{at: n.at(), version: 1, when: keys["when"], message: keys["message"], score: keys["score"]}
 	what := "the rule"
 	if id := keys["id"]; id != nil {
 		rule.id, rule.at = r.word(id, "the rule's id"), id.at()

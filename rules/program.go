@@ -16,6 +16,8 @@ type Program struct {
 	Terms  []*Term
 	Atoms  []*Atom
 	Rules  []*Rule
+	// Parameters is what the packs let a site set, by pack and as they stand there, with what is in force.
+	Parameters []*Parameter
 
 	rulesOfInput [][]int32 // input → rules that a fact of it can change
 	index        inputIndex
@@ -121,6 +123,8 @@ type Rule struct {
 	Message  *Message
 	File     string // where it is written
 	Line     int
+	// Parameters is those that the rule uses, itself or through an input, a score or another rule, each once.
+	Parameters []*Parameter
 }
 
 // Message is a rule's text with terms in {{ }}.

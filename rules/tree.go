@@ -10,6 +10,8 @@ func (c *compiler) split(e Expr, at position, atoms map[int]struct{}) *Node {
 	switch e := e.(type) {
 	case *Literal:
 		return &Node{Kind: NodeConst, Const: e.Value.Truth()}
+	case *Constant:
+		return &Node{Kind: NodeConst, Const: e.Value.Truth()}
 	case *Unary:
 		if e.Op == "not" {
 			return &Node{Kind: NodeNot, Kids: []*Node{c.split(e.X, at, atoms)}}
@@ -35,6 +37,13 @@ func (c *compiler) split(e Expr, at position, atoms map[int]struct{}) *Node {
 			return &Node{Kind: NodeNot, Kids: []*Node{join(NodeOr, kids...)}}
 		}
 		return &Node{Kind: NodeAtLeast, N: e.N, Kids: kids}
+	}
+	if ref, ok := e.(*RuleRef); ok {
+		other := c.entries[ref.ID].made
+		for _, id := range other.Atoms {
+			atoms[id] = struct{}{}
+		}
+		return other.Tree
 	}
 	a := c.atom(e, at)
 	atoms[a.ID] = struct{}{}
@@ -88,15 +97,15 @@ func threshold(e Expr) *Threshold {
 		return nil
 	}
 	op, x, y := comparisonOf(b.Op), b.X, b.Y
-	if _, ok := x.(*Literal); ok {
+	if _, ok := constantOf(x); ok {
 		op, x, y = op.mirrored(), y, x
 	}
 	t, isTerm := x.(*TermRef)
-	l, isLiteral := y.(*Literal)
-	if !isTerm || !isLiteral || t.Term.Op != Count {
+	k, isConstant := constantOf(y)
+	if !isTerm || !isConstant || t.Term.Op != Count {
 		return nil
 	}
-	return &Threshold{Term: t.Term.ID, Op: comparisonNames[op], Constant: l.Value.Num}
+	return &Threshold{Term: t.Term.ID, Op: comparisonNames[op], Constant: k.Num}
 }
 
 // Eval combines the truths of the atoms, asked for by id as needed, by Kleene's tables. It allocates

@@ -151,7 +151,8 @@ func (s *RuleSet) appendTo(b []byte) []byte {
 	b = appendInstant(b, 2, s.Activated)
 	b = appendString(b, 3, s.Position)
 	b = appendString(b, 4, s.Zone)
-	return appendMessages(b, 5, s.ValueSets)
+	b = appendMessages(b, 5, s.ValueSets)
+	return appendMessages(b, 6, s.Parameters)
 }
 
 func (s *RuleSet) read(in reader) {
@@ -167,6 +168,39 @@ func (s *RuleSet) read(in reader) {
 			s.Zone = in.string()
 		case 5:
 			s.ValueSets = readInto(s.ValueSets, &in)
+		case 6:
+			s.Parameters = readInto(s.Parameters, &in)
+		}
+	}
+}
+
+func (p *Parameter) appendTo(b []byte) []byte {
+	b = appendString(b, 1, p.Name)
+	b = appendString(b, 2, p.Pack)
+	b = appendString(b, 3, p.Title)
+	b = appendValue(b, 4, &p.Value)
+	b = appendValue(b, 5, &p.Default)
+	b = appendString(b, 6, p.Unit)
+	return appendBool(b, 7, p.Site)
+}
+
+func (p *Parameter) read(in reader) {
+	for in.next() {
+		switch in.number {
+		case 1:
+			p.Name = in.string()
+		case 2:
+			p.Pack = in.string()
+		case 3:
+			p.Title = in.string()
+		case 4:
+			p.Value.read(in.message())
+		case 5:
+			p.Default.read(in.message())
+		case 6:
+			p.Unit = in.string()
+		case 7:
+			p.Site = in.bool()
 		}
 	}
 }

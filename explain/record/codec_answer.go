@@ -46,7 +46,8 @@ func (k *Blocker) appendTo(b []byte) []byte {
 	b = appendDouble(b, 7, k.Distance)
 	b = appendDouble(b, 8, k.Relative)
 	b = appendString(b, 9, k.Unit)
-	return appendPlaces(b, 10, k.Terms)
+	b = appendPlaces(b, 10, k.Terms)
+	return appendMessages(b, 11, k.Gains)
 }
 
 func (k *Blocker) read(in reader) {
@@ -72,9 +73,27 @@ func (k *Blocker) read(in reader) {
 			k.Unit = in.string()
 		case 10:
 			k.Terms = in.places(k.Terms)
+		case 11:
+			k.Gains = readInto(k.Gains, &in)
 		}
 	}
 	k.Terms = list(k.Terms)
+}
+
+func (g *Gain) appendTo(b []byte) []byte {
+	b = appendString(b, 1, g.Source)
+	return appendDouble(b, 2, &g.Points)
+}
+
+func (g *Gain) read(in reader) {
+	for in.next() {
+		switch in.number {
+		case 1:
+			g.Source = in.string()
+		case 2:
+			g.Points = in.double()
+		}
+	}
 }
 
 func (c *Change) appendTo(b []byte) []byte {

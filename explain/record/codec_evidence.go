@@ -16,7 +16,9 @@ func (n *Node) appendTo(b []byte) []byte {
 	b = appendValue(b, 6, &n.Value)
 	b = appendSigned(b, 7, n.Term+1)
 	b = appendBool(b, 8, n.Decides)
-	return appendMessages(b, 9, n.Kids)
+	b = appendMessages(b, 9, n.Kids)
+	b = appendDouble(b, 10, n.Least)
+	return appendDouble(b, 11, n.Greatest)
 }
 
 func (n *Node) read(in reader) {
@@ -44,6 +46,10 @@ func (n *Node) read(in reader) {
 			n.Decides = in.bool()
 		case 9:
 			n.Kids = readInto(n.Kids, &in)
+		case 10:
+			n.Least = pointer(in.double())
+		case 11:
+			n.Greatest = pointer(in.double())
 		}
 	}
 }

@@ -47,6 +47,19 @@ func (w *writer) ruleSet(s *RuleSet) {
 	w.text("position?", s.Position)
 	w.text("zone", s.Zone)
 	each(w, "valueSets?", s.ValueSets, (*writer).valueSet)
+	each(w, "parameters?", s.Parameters, (*writer).parameter)
+	w.shut()
+}
+
+func (w *writer) parameter(p *Parameter) {
+	w.open()
+	w.text("name", p.Name)
+	w.text("pack", p.Pack)
+	w.text("title?", p.Title)
+	w.value("value?", &p.Value)
+	w.value("default?", &p.Default)
+	w.text("unit?", p.Unit)
+	w.bool("site?", p.Site)
 	w.shut()
 }
 
@@ -87,6 +100,8 @@ func (w *writer) node(n *Node) {
 	w.whole("term", int64(n.Term))
 	w.bool("decides", n.Decides)
 	each(w, "kids?", n.Kids, (*writer).node)
+	w.number("least?", n.Least)
+	w.number("greatest?", n.Greatest)
 	w.shut()
 }
 
@@ -168,6 +183,14 @@ func (w *writer) blocker(k *Blocker) {
 	w.number("relative?", k.Relative)
 	w.text("unit?", k.Unit)
 	w.places("terms", k.Terms)
+	each(w, "gains?", k.Gains, (*writer).gain)
+	w.shut()
+}
+
+func (w *writer) gain(g *Gain) {
+	w.open()
+	w.text("source", g.Source)
+	w.number("points", &g.Points)
 	w.shut()
 }
 

@@ -74,6 +74,19 @@ type RuleSet struct {
 	Position  string     `json:"position,omitempty"`  // of its activation: "f3.0"
 	Zone      string     `json:"zone"`                // in which days and months are counted
 	ValueSets []ValueSet `json:"valueSets,omitempty"`
+	// Parameters is those that the rule uses, with what was in force.
+	Parameters []Parameter `json:"parameters,omitempty"`
+}
+
+// Parameter is a value of a pack that a site may set.
+type Parameter struct {
+	Name    string `json:"name"`
+	Pack    string `json:"pack"`
+	Title   string `json:"title,omitempty"`
+	Value   Value  `json:"value,omitzero"` // in force; a length of time is a text such as "48h"
+	Default Value  `json:"default,omitzero"`
+	Unit    string `json:"unit,omitempty"`
+	Site    bool   `json:"site,omitempty"` // whether the site set it
 }
 
 // ValueSet names a list of codes that an input of the rule was given by name, as it was then.
@@ -110,7 +123,7 @@ type Known struct {
 
 // Node is one part of the condition with what it came to. Its Kids are its operands in order.
 type Node struct {
-	Op      string `json:"op"`              // "and" "or" "not" "all" "any" "none" "at_least" "==" … ">=" "+" "-" "*" "/" "??" "?:" "in", "term", "literal"
+	Op      string `json:"op"`              // "and" "or" "not" "all" "any" "none" "at_least" "==" … ">=" "+" "-" "*" "/" "??" "?:" "in", "term", "literal", "constant", "parameter", "table", "score", "points" (an item of a score), "rule"
 	Source  string `json:"source"`          // as a pack would write it
 	N       int    `json:"n,omitempty"`     // at_least
 	Boolean bool   `json:"boolean"`         // whether it is a condition, so that Truth says something
@@ -119,6 +132,9 @@ type Node struct {
 	Term    int    `json:"term"`            // of a term: its place in Explanation.Terms; else -1
 	Decides bool   `json:"decides"`         // whether it is on the path that made the whole what it is
 	Kids    []Node `json:"kids,omitempty"`
+	// Of a score and of its items: the fewest and the most points that are possible, as far as is known.
+	Least    *float64 `json:"least,omitempty"`
+	Greatest *float64 `json:"greatest,omitempty"`
 }
 
 // Term is one question, its answer, and what it saw.
@@ -193,6 +209,13 @@ type Blocker struct {
 	Relative  *float64 `json:"relative,omitempty"` // the same as a part of Threshold
 	Unit      string   `json:"unit,omitempty"`
 	Terms     []int    `json:"terms"`
+	Gains     []Gain   `json:"gains,omitempty"` // of a score that is too small: the items that could add to it, the most first
+}
+
+// Gain is an item of a score that could give more points than it does.
+type Gain struct {
+	Source string  `json:"source"`
+	Points float64 `json:"points"` // how many more
 }
 
 // ChangeKind says what kind of change would make a false rule true.

@@ -24,7 +24,7 @@ type Log struct {
 
 // DrawLog makes the log of a seed: cases of several patients, mixed, under rules that change now and then.
 func DrawLog(seed uint64) *Log {
-	d := drawer{rand.New(rand.NewPCG(seed, 0xa0d17))}
+	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0xa0d17))}
 	l := new(Log)
 	var cases []*Case
 	for i := range 2 + d.IntN(3) {
@@ -33,7 +33,9 @@ func DrawLog(seed uint64) *Log {
 	}
 	activation := func() clinical.Record {
 		inputs := d.inputs()
-		files := []clinical.File{{Name: "case.yaml", Data: pack(inputs, d.conditions(inputs, 8))}}
+		d.declare(inputs)
+		c := Case{Sections: d.declared.text}
+		files := c.files(inputs, d.conditions(inputs, 8), d.site())
 		return clinical.Record{Recorded: clinical.Never, EventOffset: -1, Activation: &clinical.Activation{Hash: rules.NewSet(files...).Hash(), Files: files}}
 	}
 	if d.IntN(6) > 0 {

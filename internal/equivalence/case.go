@@ -11,15 +11,19 @@ import (
 
 // Case is one experiment, complete in itself.
 type Case struct {
-	Seed    uint64
-	Inputs  string            // the inputs of the pack, as YAML
-	Rules   []string          // conditions, one a rule
-	Records []clinical.Record // the facts log of one patient's partition, in order
-	Change  int               // another rule set becomes active after the first so many records; 0: never
+	Seed     uint64
+	Sections string            // the constants, parameters, tables and scores of the pack, as YAML
+	Inputs   string            // the inputs of the pack
+	Rules    []string          // conditions, one a rule
+	Records  []clinical.Record // the facts log of one patient's partition, in order
+	Change   int               // another rule set becomes active after the first so many records; 0: never
 	// Later is the conditions of that set, under the same names, over LaterInputs.
 	Later       []string
 	LaterInputs string
-	Asks        []Ask
+	// Site and LaterSite are what the site sets of the parameters, under the first rules and the later; "" for
+	// nothing.
+	Site, LaterSite string
+	Asks            []Ask
 }
 
 // Ask is one read: after the first so many records, at an instant.
@@ -32,8 +36,8 @@ type Ask struct {
 const patient = "p1"
 
 // pack writes a rule pack.
-func pack(inputs string, conditions []string) []byte {
-	out := "pack: case\nzone: Europe/London\n" + valueSets + "inputs:\n" + inputs + "rules:\n"
+func (c *Case) pack(inputs string, conditions []string) []byte {
+	out := "pack: case\nzone: Europe/London\n" + valueSets + c.Sections + "inputs:\n" + inputs + "rules:\n"
 	for i, when := range conditions {
 		out += fmt.Sprintf("  - {id: r%02d, title: r, severity: info, source: drawn, when: %q}\n", i, when)
 	}

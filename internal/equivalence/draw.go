@@ -3,6 +3,7 @@ package equivalence
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
@@ -32,15 +33,20 @@ const (
 // start lies two days before British clocks go forward, so that calendar windows meet the change.
 var start = clinical.Instant(1774605600000) // 2026-03-27T10:00:00Z
 
-type drawer struct{ *rand.Rand }
+type drawer struct {
+	*rand.Rand
+	declared *declared // once it is drawn
+}
 
 func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
 
 // Draw makes the case of a seed. Times lie on a coarse grid with a millisecond to either side here and
 // there, and numbers come from a short list, so that ties and edges are common.
 func Draw(seed uint64) *Case {
-	d := drawer{rand.New(rand.NewPCG(seed, 0x5eed))}
+	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0x5eed))}
 	c := &Case{Seed: seed, Inputs: d.inputs()}
+	d.declare(c.Inputs)
+	c.Sections, c.Site = d.declared.text, d.site()
 	c.Rules = d.conditions(c.Inputs, 8)
 	clock := start
 	for i := range 6 + d.IntN(24) {
@@ -65,14 +71,18 @@ func Draw(seed uint64) *Case {
 	if d.IntN(3) == 0 {
 		c.Change, c.LaterInputs = 1+d.IntN(len(c.Records)), c.Inputs
 		if d.IntN(2) == 0 {
-			c.LaterInputs = d.inputs()
+			if later := d.inputs(); c.compiles(later, []string{"true"}) {
+				c.LaterInputs = later
+			}
 		}
 		c.Later = d.conditions(c.LaterInputs, 6)
 		for i, when := range c.Rules[:d.IntN(5)] { // some rules stay as they were
-			if Compiles(c.LaterInputs, when) {
-				c.Later[i] = when
+			kept := slices.Clone(c.Later)
+			if kept[i] = when; c.compiles(c.LaterInputs, kept) {
+				c.Later = kept
 			}
 		}
+		c.LaterSite = pick(d, c.Site, d.site())
 	}
 	var seen []clinical.Instant
 	for i, rec := range c.Records {
@@ -178,8 +188,10 @@ func (d drawer) where(of []string, depth int, period bool) string {
 func (d drawer) conditions(inputs string, n int) []string {
 	var out []string
 	for len(out) < n {
-		if when := d.condition(3); Compiles(inputs, when) {
-			out = append(out, when)
+		d.declared.rules = len(out)
+		c := Case{Sections: d.declared.text}
+		if next := append(out, d.condition(3)); c.compiles(inputs, next) {
+			out = next
 		}
 	}
 	return out
@@ -329,11 +341,17 @@ func (d drawer) person(clock clinical.Instant) clinical.Fact {
 }
 
 func (d drawer) window() string {
+	if d.declared != nil && d.IntN(8) == 0 {
+		return pick(d, "span", "days", "offset")
+	}
 	return pick(d, "", "", "'1h'", "'2h'", "'6h'", "'1d'", "'3d'", "'3d..1h'", "'2h..1h'", "'1mo'", "'2mo..1d'", "'1y'", "'1y..1mo'", "'1mo..1mo'", "'90m'", "'1d2h'")
 }
 
 // numeric draws an expression that is a number.
 func (d drawer) numeric(depth int) string {
+	if d.declared != nil && d.IntN(10) == 0 {
+		return d.namedNumber()
+	}
 	if depth == 0 || d.IntN(3) == 0 {
 		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "said", "said", "tied", "second", "third")
 		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
@@ -356,6 +374,9 @@ func (d drawer) numeric(depth int) string {
 // boolean draws an atom.
 func (d drawer) boolean(depth int) string {
 	compare := pick(d, "<", "<=", ">", ">=", "==", "!=")
+	if d.declared != nil && depth > 0 && d.IntN(5) == 0 {
+		return d.namedBoolean()
+	}
 	switch d.IntN(14) {
 	case 0, 1:
 		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "said", "named", "given", "problem", "visit", "tied", "second", "third", "spell"), d.window())

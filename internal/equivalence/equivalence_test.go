@@ -51,7 +51,7 @@ func TestTheEngineAnswersAsTheReferenceDoes(t *testing.T) {
 				t.Error(err)
 			}
 			t.Fatalf("case %d: %v\nshrunk to %d records, %d rules: %v\nrun it again with: go test ./internal/equivalence -case %s\n%s",
-				s, err, len(small.Records), len(small.Rules), runAlone(t, small), path, pack(small.Inputs, small.Rules))
+				s, err, len(small.Records), len(small.Rules), runAlone(t, small), path, small.pack(small.Inputs, small.Rules))
 		}
 		made += b.Comparisons
 		if err := b.Store.Close(); err != nil {

@@ -27,10 +27,7 @@ type Bench struct {
 }
 
 // Compiles reports whether a condition is one that the language admits over these inputs.
-func Compiles(inputs, when string) bool {
-	_, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: pack(inputs, []string{when})}}, rules.CompileOptions{})
-	return err == nil
-}
+func Compiles(inputs, when string) bool { return new(Case).compiles(inputs, []string{when}) }
 
 // Run plays a case and returns the first difference.
 func (b *Bench) Run(c *Case) error {
@@ -51,7 +48,7 @@ func (b *Bench) Run(c *Case) error {
 		return err
 	}
 	r.reader = store.NewReader(b.Store, store.ReaderOptions{Plan: sets.Plan, Partition: func(string) int32 { return number }})
-	if err := r.activate(pack(c.Inputs, c.Rules)); err != nil {
+	if err := r.activate(c.files(c.Inputs, c.Rules, c.Site)); err != nil {
 		return err
 	}
 	asks := c.Asks
@@ -60,7 +57,7 @@ func (b *Bench) Run(c *Case) error {
 			return err
 		}
 		if i+1 == c.Change {
-			if err := r.activate(pack(c.LaterInputs, c.Later)); err != nil {
+			if err := r.activate(c.files(c.LaterInputs, c.Later, c.LaterSite)); err != nil {
 				return err
 			}
 		}
@@ -100,11 +97,10 @@ func (r *run) apply(rec *clinical.Record) error {
 	return err
 }
 
-// activate makes a pack the active rule set on both sides and compares what that fires and clears. The
+// activate makes a set of files the active rule set on both sides and compares what that fires and clears. The
 // patient is asked before it is moved to the new set and after.
-func (r *run) activate(pack []byte) error {
+func (r *run) activate(files []clinical.File) error {
 	r.staged = r.staged[:0]
-	files := []clinical.File{{Name: "case.yaml", Data: pack}}
 	a := &clinical.Activation{Hash: rules.NewSet(files...).Hash(), Files: files}
 	var err error
 	if r.plan, err = r.sets.Add(a); err != nil {

@@ -80,6 +80,10 @@ func (d drawer) ruleSet() record.RuleSet {
 		s.ValueSets = append(s.ValueSets, record.ValueSet{Name: pick(d, "nsaids", "dialysis"), URL: d.text(), Version: pick(d, "", "1.2"),
 			Codes: d.IntN(100), Hash: digest(d.text())})
 	}
+	for range d.IntN(3) {
+		s.Parameters = append(s.Parameters, record.Parameter{Name: pick(d, "potassium_limit", "lookback"), Pack: "renal", Title: d.text(),
+			Value: d.value(), Default: d.value(), Unit: d.text(), Site: d.coin()})
+	}
 	return s
 }
 
@@ -125,6 +129,7 @@ func (d drawer) node(terms, depth int) record.Node {
 	if n.Boolean {
 		n.Truth = d.truth()
 	}
+	n.Least, n.Greatest = maybe(d, d.number), maybe(d, d.number)
 	if depth == 0 || d.IntN(4) == 0 {
 		if n.Op = pick(d, "term", "literal"); n.Op == "term" {
 			n.Term = d.IntN(terms)
@@ -154,6 +159,9 @@ func (d drawer) miss(terms int) record.Miss {
 			if d.coin() {
 				b.Terms = append(b.Terms, i)
 			}
+		}
+		for range d.IntN(3) {
+			b.Gains = append(b.Gains, record.Gain{Source: d.text(), Points: d.number()})
 		}
 		m.Blockers = append(m.Blockers, b)
 	}
