@@ -7,18 +7,19 @@ import "time"
 // the key with dashes for dots. The zero Config is not usable: start from Default or Load. A Config is
 // plain data; the slices in it are the holder's own.
 type Config struct {
-	Data    string   `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
-	Listen  string   `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
-	Rules   string   `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
-	Clock   string   `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
-	Zone    string   `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
-	Roles   []string `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts)."`
-	Kafka   Kafka    `koanf:"kafka"`
-	Store   Store    `koanf:"store"`
-	Explain Explain  `koanf:"explain"`
-	Limits  Limits   `koanf:"limits"`
-	HTTP    HTTP     `koanf:"http"`
-	Log     Log      `koanf:"log"`
+	Data       string     `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
+	Listen     string     `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
+	Rules      string     `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
+	Parameters Parameters `koanf:"parameters" doc:"The site's own values of parameters of its rule packs, each within the bounds that the pack draws: {renal: {potassium_limit: 5.8}} in a file, renal.potassium_limit=5.8,… elsewhere. They are part of the rule set, and a change of one is a change of the rules."`
+	Clock      string     `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
+	Zone       string     `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
+	Roles      []string   `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts)."`
+	Kafka      Kafka      `koanf:"kafka"`
+	Store      Store      `koanf:"store"`
+	Explain    Explain    `koanf:"explain"`
+	Limits     Limits     `koanf:"limits"`
+	HTTP       HTTP       `koanf:"http"`
+	Log        Log        `koanf:"log"`
 }
 
 // Kafka says where the log is kept.

@@ -55,6 +55,8 @@ func (k knob) kind(c *Config) string {
 		return "list"
 	case int:
 		return "number"
+	case Parameters:
+		return "parameters"
 	case Bytes:
 		return "size"
 	case time.Duration:
@@ -77,6 +79,9 @@ func (k knob) set(c *Config, raw any) error {
 	field := k.field(c)
 	if list, ok := field.Addr().Interface().(*[]string); ok {
 		return setList(list, raw)
+	}
+	if p, ok := field.Addr().Interface().(*Parameters); ok {
+		return setParameters(p, raw)
 	}
 	var text string
 	switch v := raw.(type) {

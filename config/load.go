@@ -19,6 +19,8 @@ const FileVariable = envPrefix + "CONFIG"
 
 const envPrefix = "VIGIL_"
 
+const parametersKey = "parameters"
+
 // Sources is where Load looks besides the defaults. The zero Sources gives the defaults.
 type Sources struct {
 	File    string         // YAML file; empty: what VIGIL_CONFIG names in Environ, or none
@@ -50,11 +52,12 @@ func Load(s Sources) (Config, error) {
 
 // forms says how each kind of knob is written.
 var forms = map[string]string{
-	"list":     "[a, b] in a file, a,b elsewhere",
-	"number":   "a whole number",
-	"size":     "a size such as 16MiB",
-	"duration": "a duration such as 30s or 1m30s",
-	"text":     "a text, in quotes where YAML would read it as something else",
+	"list":       "[a, b] in a file, a,b elsewhere",
+	"number":     "a whole number",
+	"size":       "a size such as 16MiB",
+	"duration":   "a duration such as 30s or 1m30s",
+	"parameters": "{renal: {potassium_limit: 5.8}} in a file, renal.potassium_limit=5.8 elsewhere",
+	"text":       "a text, in quotes where YAML would read it as something else",
 }
 
 type loader struct {
@@ -77,7 +80,12 @@ func (l *loader) merge(p koanf.Provider, parser koanf.Parser, source func(key st
 		return
 	}
 	taken := map[string]any{}
-	for _, key := range layer.Keys() {
+	keys := layer.Keys()
+	if slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, parametersKey+".") }) {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasPrefix(key, parametersKey+".") })
+		keys = append(keys, parametersKey) // its names are those of packs
+	}
+	for _, key := range keys {
 		if l.take(key, layer.Get(key), source(key)) {
 			taken[key] = layer.Get(key)
 			l.source[key] = source(key)

@@ -44,6 +44,10 @@ func (k knob) yaml(c *Config) (string, error) {
 		value = v
 	case []string:
 		value = append([]string{}, v...)
+	case Parameters:
+		if value = v; v == nil {
+			value = Parameters{}
+		}
 	}
 	out, err := yaml.MarshalWithOptions(value, yaml.Flow(true), yaml.JSON())
 	return strings.TrimSpace(string(out)), err

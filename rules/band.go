@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 // MaxBands is how many bands one list of them may have.
@@ -164,9 +166,14 @@ func (s Scale) between(b, c Band) string {
 	return low + " to " + high
 }
 
-// span is the numbers, as they are before rounding, that come into the band: all strictly between the two,
-// and perhaps the ends.
-func (s Scale) span(b Band) (low, high float64) {
-	half := s.step() / 2
-	return b.Low - half, b.High + half
+// meets reports whether a number, or some number that a bounded one can be, comes to lie in the band.
+func (s Scale) meets(b Band, v Value) bool {
+	half := s.step() / 2 // what is rounded into the band lies up to half a step outside
+	switch v.Bound {
+	case clinical.Below:
+		return math.IsInf(b.Low, -1) || Compare(b.Low-half, v.Num) < 0
+	case clinical.Above:
+		return math.IsInf(b.High, 1) || Compare(b.High+half, v.Num) > 0
+	}
+	return b.holds(s.At(v.Num))
 }

@@ -127,6 +127,53 @@
 // `lactate.hours_since() >= 6`, `(lactate.hours_since() ?? 1000) > 6`. In a message they are shown in
 // whole units, rounded down.
 //
+// # Constants, parameters and tables
+//
+// A pack's `constants` are numbers, texts, booleans, and lists of numbers or texts. A name means its value:
+// in an expression, after `in` (a list), and where a window stands (a text such as 365d..8d). A quoted
+// number is a text. Constants, parameters and scores share one space of names with the pack's inputs.
+//
+// A pack's `parameters` are numbers, lengths of time (where a window stands) and switches (true, false) that
+// a site may set, numbers and lengths of time from `min` to `max`, ends included (of lengths of time a month
+// counts as 365.25/12 days). The site's values are a file of the set named parameters.yaml, `pack: {name:
+// value}`; Set.With writes one from a configuration. They are part of the set's hash. Without one the
+// default holds.
+//
+// A `table` leads from keys to a value: `table('name', key, …)` is that of the row whose every cell fits.
+// A cell is `any`, a band of numbers, a text or a boolean. No two rows fit the same keys. It is missing if a
+// key is missing or a bounded number (even where every row is `any` there), and if no row fits and the
+// table has no `else`.
+//
+// Bands of numbers are written 9..11, ..8, 25.. (both ends inside), or 5 for 5..5. A number is rounded to
+// the decimal places of the finest end in the list (of a table, in the column), half away from zero, before
+// it is compared, as those do who chart by a guideline's bands: between ..8 and 9.. nothing is left out,
+// and 8.5 lies in 9... If any band of the list has an open upper end, as in 9..<12, no number is rounded.
+//
+// # Scores
+//
+// A score is a sum of points over its items. `{when, points}` gives its points (which may be negative)
+// when the condition is true, and 0 when it is false; `{term, bands}` gives those of the band in which the
+// number lies. The bands of a list are in order, leave nothing out and do not overlap.
+//
+// Each item has a least and a greatest number of points: when it is known, what it gives. When its condition
+// is unknown, the lesser and the greater of 0 and its points; when its number is missing, the least and the
+// greatest of all bands; of a bounded number, of those bands in which some such number lies (some number
+// less than 8 of "<8"). If these differ and the item says `unknown: x`, both are x. The score's least and
+// greatest are the sums of them. No item may ask hours_since or days_since.
+//
+// Where a score itself is a side of a comparison, with [a, b] its least and greatest (of another number
+// both are the number) and [c, d] those of the other side: `<` is true if b < c, false if not a < d, else
+// unknown, and so is `<=` with <=; `>` and `>=` are these with the sides exchanged; `==` is false if b < c
+// or a > d, as it is for the numbers if a = b and c = d, else unknown; `!=` is its negation. Anywhere else a
+// score is a number that is missing unless its least and greatest are equal. In a message one that is
+// not known is shown as "5 to 8".
+//
+// # Other rules
+//
+// `rule('id')` is the truth of another rule of the set, of any pack, at the same instant. Rules do not
+// refer to each other in a circle. Where the other asks for elapsed time, it must be a condition of its
+// own: joined by and, or, not, all, any, none, at_least.
+//
 // # Rules
 //
 // A rule is true, false or unknown for a patient at an instant. It fires at the instant it becomes

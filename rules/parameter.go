@@ -250,6 +250,9 @@ func (c *compiler) overrideOne(p *pack, v pair) {
 	q := p.parameters[i]
 	what := fmt.Sprintf("the parameter %q of the pack %q", q.Name, p.name)
 	declared := fmt.Sprintf("it is declared in %s:%d", q.File, q.Line)
+	if v.key.at().file == siteFile {
+		declared += ", and set by `parameters` of the configuration"
+	}
 	text := r.word(v.value, what)
 	if text == "" {
 		return

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
-
-	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 // MaxItems is how many items a score may have.
@@ -109,12 +107,9 @@ func (p *Points) banded(v Value) (least, greatest float64) {
 	least, greatest = math.Inf(1), math.Inf(-1)
 	for i := range p.Bands {
 		b := &p.Bands[i]
-		low, high := p.Scale.span(b.Band)
 		switch {
 		case v.Kind != Number:
-		case v.Bound == clinical.Below && Compare(low, v.Num) >= 0,
-			v.Bound == clinical.Above && Compare(high, v.Num) <= 0,
-			v.Bound == clinical.Exactly && !b.holds(p.Scale.At(v.Num)):
+		case !p.Scale.meets(b.Band, v):
 			continue
 		}
 		least, greatest = min(least, b.Points), max(greatest, b.Points)

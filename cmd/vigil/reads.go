@@ -60,12 +60,13 @@ func (r *reads) Program() *rules.Program {
 }
 
 // Activate implements api.Rules.
-func (r *reads) Activate(ctx context.Context, set *rules.Set) error {
+func (r *reads) Activate(ctx context.Context, set *rules.Set) (string, error) {
 	if r.reader == nil {
-		return api.ErrNotServed
+		return "", api.ErrNotServed
 	}
+	set = set.With(r.engine.parameters)
 	if err := r.engine.processor.Activate(ctx, set); err != nil {
-		return fmt.Errorf("activating: %w", err)
+		return "", fmt.Errorf("activating: %w", err)
 	}
-	return nil
+	return set.Hash(), nil
 }

@@ -114,7 +114,10 @@ func (a *app) rulesListCommand() *cobra.Command {
 			for _, r := range list.Rules {
 				fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", r.ID, r.Version, r.Severity, r.Title, r.Source)
 			}
-			return t.Flush()
+			if err := t.Flush(); err != nil {
+				return err
+			}
+			return a.printParameters(list.Parameters)
 		},
 	}
 	addServerFlag(c, &server)
@@ -122,8 +125,9 @@ func (a *app) rulesListCommand() *cobra.Command {
 }
 
 type ruleList struct {
-	RuleSet string       `json:"ruleSet"`
-	Rules   []listedRule `json:"rules"`
+	RuleSet    string            `json:"ruleSet"`
+	Rules      []listedRule      `json:"rules"`
+	Parameters []listedParameter `json:"parameters,omitempty"`
 }
 
 type listedRule struct {
@@ -136,7 +140,7 @@ type listedRule struct {
 }
 
 func listOf(p *rules.Program) ruleList {
-	list := ruleList{RuleSet: p.Hash, Rules: []listedRule{}}
+	list := ruleList{RuleSet: p.Hash, Rules: []listedRule{}, Parameters: listedParameters(p)}
 	for _, r := range p.Rules {
 		list.Rules = append(list.Rules, listedRule{ID: r.ID, Pack: r.Pack, Version: r.Version, Title: r.Title,
 			Severity: r.Severity.String(), Source: r.Source})
@@ -188,7 +192,13 @@ in place of what was. A set with faults is refused, and what was active stays.`,
 				_, err := a.stdout.Write(got.body)
 				return err
 			}
-			fmt.Fprintf(a.stdout, "rule set %.12s is active\n", set.Hash())
+			var active struct {
+				RuleSet string `json:"ruleSet"`
+			}
+			if err := json.Unmarshal(got.body, &active); err != nil {
+				return fmt.Errorf("reading the service's answer: %w", err)
+			}
+			fmt.Fprintf(a.stdout, "rule set %.12s is active\n", active.RuleSet)
 			return nil
 		},
 	}

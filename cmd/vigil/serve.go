@@ -125,6 +125,7 @@ type engine struct {
 	explanations *explanations // nil without the explain role
 	config       processor.Config
 	simulated    bool
+	parameters   config.Parameters // which every set that is activated here is given
 }
 
 // gcPercent lets the heap grow to three times what is live before it is collected. What lives long is
@@ -147,8 +148,9 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		if set, err = loadRules(c.Rules); err != nil {
 			return nil, err
 		}
+		set = set.With(c.Parameters)
 	}
-	e := &engine{registry: prometheus.NewRegistry(), medications: processor.NewMedications(), simulated: c.Clock == config.ClockLog}
+	e := &engine{registry: prometheus.NewRegistry(), medications: processor.NewMedications(), simulated: c.Clock == config.ClockLog, parameters: c.Parameters}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())

@@ -103,9 +103,9 @@ type fakeRules struct {
 
 func (r *fakeRules) Program() *rules.Program { return r.program }
 
-func (r *fakeRules) Activate(_ context.Context, set *rules.Set) error {
+func (r *fakeRules) Activate(_ context.Context, set *rules.Set) (string, error) {
 	r.set = set
-	return r.err
+	return set.Hash(), r.err
 }
 
 // service is the API over fakes, with everything it logs.

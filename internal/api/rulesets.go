@@ -10,8 +10,22 @@ import (
 )
 
 type ruleSetAnswer struct {
-	RuleSet string       `json:"ruleSet"`
-	Rules   []ruleAnswer `json:"rules"`
+	RuleSet    string            `json:"ruleSet"`
+	Rules      []ruleAnswer      `json:"rules"`
+	Parameters []parameterAnswer `json:"parameters,omitempty"`
+}
+
+// parameterAnswer is what a pack lets the site set, with what is in force.
+type parameterAnswer struct {
+	Pack    string      `json:"pack"`
+	Name    string      `json:"name"`
+	Title   string      `json:"title,omitempty"`
+	Value   rules.Value `json:"value"`
+	Default rules.Value `json:"default"`
+	Min     rules.Value `json:"min"` // null of a switch
+	Max     rules.Value `json:"max"`
+	Unit    string      `json:"unit,omitempty"`
+	Site    bool        `json:"site"` // whether the site set the value
 }
 
 type ruleAnswer struct {
@@ -30,13 +44,23 @@ type ruleAnswer struct {
 func (s *Server) getRules(w http.ResponseWriter, _ *http.Request) {
 	answer := ruleSetAnswer{Rules: []ruleAnswer{}}
 	if p := s.options.Rules.Program(); p != nil {
-		answer.RuleSet = p.Hash
+		answer.RuleSet, answer.Parameters = p.Hash, parametersOf(p)
 		for _, r := range p.Rules {
 			answer.Rules = append(answer.Rules, ruleAnswer{ID: r.ID, Pack: r.Pack, Version: r.Version, Title: r.Title,
 				Severity: r.Severity.String(), Source: r.Source, Tags: r.Tags, File: r.File, Line: r.Line})
 		}
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// parametersOf lists the parameters of a program.
+func parametersOf(p *rules.Program) []parameterAnswer {
+	var list []parameterAnswer
+	for _, q := range p.Parameters {
+		list = append(list, parameterAnswer{Pack: q.Pack, Name: q.Name, Title: q.Title, Value: q.Value, Default: q.Default,
+			Min: q.Min, Max: q.Max, Unit: q.Unit, Site: q.Site})
+	}
+	return list
 }
 
 // activation is the body of POST /v1/rules/activate: the files of the set, as text.
@@ -73,7 +97,7 @@ func (s *Server) activateRules(w http.ResponseWriter, r *http.Request) {
 		files[i] = clinical.File{Name: f.Name, Data: []byte(f.Data)}
 	}
 	set := rules.NewSet(files...)
-	err := s.options.Rules.Activate(r.Context(), set)
+	hash, err := s.options.Rules.Activate(r.Context(), set)
 	var faults rules.Faults
 	switch {
 	case errors.As(err, &faults):
@@ -91,6 +115,6 @@ func (s *Server) activateRules(w http.ResponseWriter, r *http.Request) {
 		s.failed(r, "activating rules", err)
 		unavailable().write(w, false)
 	default:
-		writeJSON(w, http.StatusOK, map[string]string{"ruleSet": set.Hash()})
+		writeJSON(w, http.StatusOK, map[string]string{"ruleSet": hash})
 	}
 }

@@ -44,8 +44,9 @@ type Worklist interface {
 // Rules is the active rule set.
 type Rules interface {
 	Program() *rules.Program // nil before the first activation; called by any goroutine
-	// Activate makes the set active everywhere or nowhere. A set with faults is a rules.Faults.
-	Activate(ctx context.Context, set *rules.Set) error
+	// Activate makes the set active everywhere or nowhere, together with what the site sets of its
+	// parameters, and returns the hash of both. A set with faults is a rules.Faults.
+	Activate(ctx context.Context, set *rules.Set) (hash string, err error)
 }
 
 // What a Reader, Owners, Worklist, Rules or Explanations returns that cannot answer; both are told the
