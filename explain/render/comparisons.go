@@ -35,6 +35,8 @@ func (v *view) comparison(n *record.Node) clause {
 	}
 	t := v.term(x)
 	switch {
+	case x.Op == "score" && constant(y) && isExact(y.Value):
+		return v.scored(x, op, holds, y.Value)
 	case t != nil && constant(y) && isText(y.Value):
 		return v.textual(t, y.Value)
 	case t != nil && constant(y) && isExact(y.Value):

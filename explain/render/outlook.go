@@ -23,17 +23,17 @@ func (v *view) missing(m record.Missing) string {
 func (v *view) blocker(b record.Blocker) string {
 	text := fmt.Sprintf("%s is %s, wanted %s", plain(b.Source), b.Truth, b.Wanted)
 	if b.Op == "" || b.Value.IsZero() || b.Threshold.IsZero() {
-		return text
+		return text + gains(b)
 	}
 	text += ": " + v.stated(b.Value, b.Unit) + " against " + b.Op + " " + v.stated(b.Threshold, b.Unit)
 	if b.Distance == nil {
-		return text
+		return text + gains(b)
 	}
 	text += ", " + with(short(*b.Distance), b.Unit) + " away"
 	if b.Relative != nil {
 		text += " (" + times(*b.Relative*100) + "%)"
 	}
-	return text
+	return text + gains(b)
 }
 
 // change says which single change of one fact makes the rule true; "" without a miss.

@@ -30,6 +30,7 @@ func (v *view) provenance() []entry {
 		}
 		all = append(all, entry{name, text + ", " + s.Hash})
 	}
+	all = append(all, v.parameters()...)
 	if v.ID != "" {
 		all = append(all, entry{"id", v.ID})
 	}

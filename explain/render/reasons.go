@@ -24,7 +24,7 @@ func (v *view) because(n *record.Node) []clause {
 		}
 	}
 	switch n.Op {
-	case "and", "or", "not", "all", "any", "none", "?:":
+	case "and", "or", "not", "all", "any", "none", "?:", "rule":
 		if len(decide) == 0 {
 			break
 		}

@@ -15,7 +15,7 @@ func operands(n *record.Node) []*record.Node {
 		switch kid := &n.Kids[i]; {
 		case chains(n.Op) && kid.Op == n.Op:
 			shown = append(shown, operands(kid)...)
-		case constant(kid) && !kid.Boolean:
+		case constant(kid) && !kid.Boolean && kid.Op != "parameter" && kid.Op != "constant":
 		default:
 			shown = append(shown, kid)
 		}
@@ -52,6 +52,10 @@ func label(n *record.Node) string {
 		return "not"
 	case "at_least":
 		return fmt.Sprintf("at least %d of %d", n.N, len(n.Kids))
+	case "score":
+		if n.Source != "score" {
+			return plain("score " + n.Source)
+		}
 	}
 	return plain(n.Source)
 }
@@ -63,6 +67,12 @@ func (v *view) outcome(n *record.Node) string {
 	}
 	if t := v.term(n); t != nil {
 		return v.stated(n.Value, unitOf(t))
+	}
+	if p := v.parameter(n); p != nil {
+		return v.stated(n.Value, p.Unit)
+	}
+	if n.Op == "score" || n.Op == "points" {
+		return v.points(n)
 	}
 	return v.stated(n.Value, "")
 }
