@@ -150,6 +150,9 @@ func (s Scale) follows(b, c Band) bool {
 	if s.Exact {
 		return b.Below && b.High == c.Low
 	}
+	if math.IsInf(b.High, 1) || math.IsInf(c.Low, -1) {
+		return false
+	}
 	return Compare(b.High+s.step(), c.Low) == 0
 }
 

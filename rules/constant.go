@@ -38,7 +38,9 @@ func (r reader) ownName(p *pack, what string, key *node) bool {
 	}
 	attribute := clinical.AttributeNamed(name) != nil
 	switch {
-	case reserved[name] || attribute:
+	case attribute:
+		return fault(fmt.Sprintf("%s cannot be called %q: that is a property of facts in `where`", what, name), "choose another name")
+	case reserved[name]:
 		return fault(fmt.Sprintf("%s cannot be called %q: expressions use the word themselves", what, name), "choose another name")
 	case !inputPattern.MatchString(name):
 		return fault(fmt.Sprintf("the name %q is not small letters, digits and underscores after a letter", name), "as in `potassium_limit`")

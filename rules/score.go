@@ -342,7 +342,7 @@ func (c *compiler) number(p *pack, n *node, what string) (float64, bool) {
 	named := p.constants[s]
 	if named == nil || named.value.Kind != Number {
 		hint := didYouMean(s, p.constantNames())
-		if hint == "" {
+		if hint == "" || named != nil {
 			hint = "or the name of a constant or parameter of the pack that is one"
 		}
 		c.add(n.at(), fmt.Sprintf("%s is a number, and here is %q", what, s), hint)
