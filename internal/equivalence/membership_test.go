@@ -16,7 +16,7 @@ import (
 func TestAFactBelongsWhereTheReferenceSaysSo(t *testing.T) {
 	belonging := 0
 	for seed := range uint64(150) {
-		d := drawer{rand.New(rand.NewPCG(seed, 0xfac7))}
+		d := drawer{Rand: rand.New(rand.NewPCG(seed, 0xfac7))}
 		drawn := inputs + d.stated()
 		var conditions []string
 		for _, k := range kinds {
