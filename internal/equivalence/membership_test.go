@@ -22,7 +22,7 @@ func TestAFactBelongsWhereTheReferenceSaysSo(t *testing.T) {
 		for _, k := range kinds {
 			conditions = append(conditions, k.name+".exists()")
 		}
-		p, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: pack(drawn, conditions)}}, rules.CompileOptions{})
+		p, err := rules.Compile([]clinical.File{{Name: "case.yaml", Data: (&Case{}).pack(drawn, conditions)}}, rules.CompileOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
