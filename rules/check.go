@@ -133,7 +133,16 @@ func start(n ast.Node) int {
 	return n.Location().From
 }
 
+// check turns one node and all below it into an Expr of a type; broken after a fault.
 func (k *checker) check(n ast.Node, at place) (Expr, typ) {
+	e, t := k.node(n, at)
+	if k.c.places != nil && e != nil {
+		k.c.places.note(e, k.source.within(k.base+start(n)))
+	}
+	return e, t
+}
+
+func (k *checker) node(n ast.Node, at place) (Expr, typ) {
 	switch n := n.(type) {
 	case *ast.IntegerNode:
 		return &Literal{NumberOf(float64(n.Value))}, number

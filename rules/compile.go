@@ -29,13 +29,22 @@ type CompileOptions struct {
 // or the error is the Faults of all files at once and there is no Program. It keeps no reference to
 // the files' data.
 func Compile(files []clinical.File, opts CompileOptions) (*Program, error) {
-	set := NewSet(files...)
+	program, _, err := newCompiler(opts).compile(NewSet(files...))
+	return program, err
+}
+
+func newCompiler(opts CompileOptions) *compiler {
 	opts.Units = maps.Clone(opts.Units)
 	c := &compiler{
 		opts: opts, valueSets: valueSetFiles{}, inputKeys: map[string]*Input{}, termKeys: map[termKey]*Term{},
 		atomKeys: map[string]*Atom{}, packAt: map[string]position{},
 	}
 	c.inputs = []*Input{{Name: "patient", Kind: clinical.KindPatient}}
+	return c
+}
+
+// compile gives the packs as written beside the Program that they make.
+func (c *compiler) compile(set *Set) (*Program, []*pack, error) {
 	packs := c.read(set.Files)
 	c.zoned = c.zone(packs)
 	for _, p := range packs {
@@ -53,9 +62,9 @@ func Compile(files []clinical.File, opts CompileOptions) (*Program, error) {
 		}
 	}
 	if err := c.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.program(set.Hash(), c.zoned, packs), nil
+	return c.program(set.Hash(), c.zoned, packs), packs, nil
 }
 
 // compiler gathers what the rules share.
@@ -78,6 +87,7 @@ type compiler struct {
 	now       situation
 	trail     []string // what is being compiled, the outermost first
 	nextScore int
+	places    *places // nil unless somebody asks where things are written
 }
 
 type termKey struct {
@@ -250,6 +260,7 @@ func (c *compiler) condition(p *pack, n *node, nesting int) Expr {
 	if len(out.Kids) < len(of.items) || op == "at_least" && least == 0 {
 		return nil
 	}
+	c.places.note(out, n.at())
 	return out
 }
 

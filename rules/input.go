@@ -15,6 +15,7 @@ func (c *compiler) lookup(p *pack, name string) (*Input, bool) {
 	if in == nil {
 		return nil, false
 	}
+	in.asked = true
 	c.resolve(in)
 	c.use(in.used...)
 	return in.input, true
@@ -70,6 +71,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 		c.add(in.from.at(), fmt.Sprintf("the input %q is made from itself", in.name), "break the circle of `from`")
 		return nil
 	}
+	parent.asked = true
 	if c.resolve(parent); parent.input == nil {
 		return nil
 	}
@@ -156,6 +158,7 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 // valueSet finds one of the pack's own value sets, or one of a FHIR file; nil after a fault.
 func (c *compiler) valueSet(p *pack, name string, at position) *ValueSet {
 	if set, ok := p.valueSets[name]; ok {
+		p.usedSets[set] = true
 		return set
 	}
 	if set, ok := c.valueSets[name]; ok {

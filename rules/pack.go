@@ -41,6 +41,8 @@ type pack struct {
 	tables     map[string]*Table // nil of one that has faults
 	scores     map[string]*scoreSource
 	scoreOrder []*scoreSource // as written
+	valueSetAt map[string]position
+	usedSets   map[*ValueSet]bool
 }
 
 // inputSource is an input as written, and what became of it.
@@ -59,6 +61,7 @@ type inputSource struct {
 	state resolution
 	input *Input // nil when it has faults
 	used  []*Parameter
+	asked bool   // something asks about it or is made from it
 }
 
 type resolution uint8
@@ -200,7 +203,8 @@ func readPack(name string, data []byte, report *report) *pack {
 		return nil
 	}
 	p := &pack{at: root.at(), valueSets: map[string]*ValueSet{}, inputs: map[string]*inputSource{},
-		constants: map[string]*constant{}, tables: map[string]*Table{}, scores: map[string]*scoreSource{}}
+		constants: map[string]*constant{}, tables: map[string]*Table{}, scores: map[string]*scoreSource{},
+		valueSetAt: map[string]position{}, usedSets: map[*ValueSet]bool{}}
 	keys := r.keys(root, "a pack", "pack", "version", "zone", "title", "description", "constants", "parameters", "valuesets", "tables", "inputs", "scores", "rules")
 	if root.shape != mapping {
 		return nil
@@ -217,6 +221,7 @@ func readPack(name string, data []byte, report *report) *pack {
 	if n := keys["valuesets"]; n != nil && r.is(n, mapping, "valuesets") {
 		for _, v := range n.pairs {
 			name := v.key.text
+			p.valueSetAt[name] = v.key.at()
 			p.valueSets[name] = &ValueSet{Name: name, Codes: r.codes(v.value, "the value set "+strconv.Quote(name))}
 		}
 	}
