@@ -1,0 +1,106 @@
+package lint
+
+import (
+	"slices"
+
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// opposites are the comparisons that hold where the other does not.
+var opposites = map[string]string{"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+// mirrors are the comparisons with their sides exchanged.
+var mirrors = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+// constant reports a comparison that always comes out alike.
+func (l *linter) constant(e rules.Expr, within rules.Place) {
+	switch e := e.(type) {
+	case *rules.In:
+		l.sexes(e.X, e.List, e, within)
+	case *rules.Binary:
+		if opposites[e.Op] == "" {
+			return
+		}
+		if literal, ok := e.Y.(*rules.Literal); ok {
+			l.sexes(e.X, []rules.Value{literal.Value}, e, within)
+		}
+		l.comparison(e, within)
+	}
+}
+
+func (l *linter) comparison(e *rules.Binary, within rules.Place) {
+	if e.X.String() == e.Y.String() {
+		id := NeverTrue
+		if e.Op == "==" || e.Op == "<=" || e.Op == ">=" {
+			id = NeverFalse
+		}
+		l.add(l.at(e, within), id, "compare it with something else", "`%s` compares a thing with itself", e)
+		return
+	}
+	x, okX := numbers(e.X)
+	y, okY := numbers(e.Y)
+	if !okX || !okY {
+		return
+	}
+	side, lies := e.X, x
+	if !x.bounded() || x.lo == x.hi {
+		side, lies = e.Y, y
+	}
+	switch {
+	case !can(e.Op, x, y):
+		l.add(l.at(e, within), NeverTrue, constantHint(side, e), "`%s` is never true: `%s` is always %s", e, side, lies)
+	case !can(opposites[e.Op], x, y):
+		l.add(l.at(e, within), NeverFalse, constantHint(side, e), "`%s` is never false: `%s` is always %s", e, side, lies)
+	}
+}
+
+// can reports whether `x op y` holds for some numbers of the two.
+func can(op string, x, y interval) bool {
+	switch op {
+	case "<":
+		return x.lo < y.hi
+	case "<=":
+		return x.lo <= y.hi
+	case ">":
+		return x.hi > y.lo
+	case ">=":
+		return x.hi >= y.lo
+	case "==":
+		return !x.meet(y).empty()
+	}
+	return x.lo != x.hi || y.lo != y.hi || x.lo != y.lo
+}
+
+func constantHint(side rules.Expr, e *rules.Binary) string {
+	t, ok := side.(*rules.TermRef)
+	if !ok {
+		return "look at the number and the direction of the comparison"
+	}
+	switch t.Term.Op {
+	case rules.Count:
+		return "`>= 1` asks for at least one, `== 0` for none"
+	case rules.Age:
+		return "ages are in completed years"
+	case rules.AgeMonths:
+		return "ages in months are in completed months"
+	case rules.HoursSince, rules.DaysSince:
+		return "the window bounds how long ago it can be: widen the window, or leave it out"
+	}
+	return "look at the number and the direction of the comparison"
+}
+
+// administrative are the words FHIR has for the sex of a patient.
+var administrative = []string{"male", "female", "other", "unknown"}
+
+// sexes reports a word for patient.sex that FHIR does not have.
+func (l *linter) sexes(x rules.Expr, list []rules.Value, e rules.Expr, within rules.Place) {
+	t, ok := x.(*rules.TermRef)
+	if !ok || t.Term.Op != rules.Sex {
+		return
+	}
+	for _, v := range list {
+		if !slices.Contains(administrative, v.Str) {
+			l.add(l.at(e, within), NeverTrue, "write male, female, other or unknown", "patient.sex is never '%s'", v.Str)
+		}
+	}
+}

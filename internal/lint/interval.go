@@ -1,0 +1,134 @@
+package lint
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// interval is a stretch of numbers; an end that is open is not part of it.
+type interval struct {
+	lo, hi         float64
+	loOpen, hiOpen bool
+}
+
+var anything = interval{lo: math.Inf(-1), hi: math.Inf(1)}
+
+func exactly(x float64) interval { return interval{lo: x, hi: x} }
+
+func (a interval) empty() bool { return a.lo > a.hi || a.lo == a.hi && (a.loOpen || a.hiOpen) }
+
+func (a interval) bounded() bool { return !math.IsInf(a.lo, -1) || !math.IsInf(a.hi, 1) }
+
+func (a interval) meet(b interval) interval {
+	out := a
+	if b.lo > a.lo || b.lo == a.lo && b.loOpen {
+		out.lo, out.loOpen = b.lo, b.loOpen
+	}
+	if b.hi < a.hi || b.hi == a.hi && b.hiOpen {
+		out.hi, out.hiOpen = b.hi, b.hiOpen
+	}
+	return out
+}
+
+// hull is the least interval with both in it, its ends taken as closed.
+func (a interval) hull(b interval) interval {
+	return interval{lo: math.Min(a.lo, b.lo), hi: math.Max(a.hi, b.hi)}
+}
+
+// of makes an interval of the least and the greatest of some numbers.
+func of(xs ...float64) interval {
+	out := interval{lo: math.Inf(1), hi: math.Inf(-1)}
+	for _, x := range xs {
+		if math.IsNaN(x) {
+			return anything
+		}
+		out = out.hull(exactly(x))
+	}
+	return out
+}
+
+// String says where a number of the interval lies: "0 or more", "from 0 to 130".
+func (a interval) String() string {
+	lo, hi := strconv.FormatFloat(a.lo, 'g', 6, 64), strconv.FormatFloat(a.hi, 'g', 6, 64)
+	switch {
+	case a.lo == a.hi:
+		return lo
+	case math.IsInf(a.hi, 1):
+		return lo + " or more"
+	case math.IsInf(a.lo, -1):
+		return hi + " or less"
+	}
+	return "from " + lo + " to " + hi
+}
+
+// oldest is the age, in completed years, that nobody is beyond.
+const oldest = 130
+
+// numbers is where the value of a numeric expression can lie. It is false for what is not a number.
+func numbers(e rules.Expr) (interval, bool) {
+	switch e := e.(type) {
+	case *rules.Literal:
+		return exactly(e.Value.Num), e.Value.Kind == rules.Number
+	case *rules.TermRef:
+		return domain(e.Term), true
+	case *rules.Unary:
+		x, ok := numbers(e.X)
+		return interval{lo: -x.hi, hi: -x.lo}, ok && e.Op == "-"
+	case *rules.Conditional:
+		x, okX := numbers(e.Then)
+		y, okY := numbers(e.Else)
+		return x.hull(y), okX && okY
+	case *rules.Binary:
+		x, okX := numbers(e.X)
+		y, okY := numbers(e.Y)
+		return arithmetic(e.Op, x, y), okX && okY
+	}
+	return anything, true
+}
+
+func arithmetic(op string, x, y interval) interval {
+	switch op {
+	case "+":
+		return of(x.lo+y.lo, x.hi+y.hi)
+	case "-":
+		return of(x.lo-y.hi, x.hi-y.lo)
+	case "*":
+		return of(x.lo*y.lo, x.lo*y.hi, x.hi*y.lo, x.hi*y.hi)
+	case "/":
+		if y.lo > 0 || y.hi < 0 {
+			return of(x.lo/y.lo, x.lo/y.hi, x.hi/y.lo, x.hi/y.hi)
+		}
+	case "??":
+		return x.hull(y)
+	}
+	return anything
+}
+
+// domain is where a term's number can lie.
+func domain(t *rules.Term) interval {
+	switch t.Op {
+	case rules.Count:
+		return interval{lo: 0, hi: math.Inf(1)}
+	case rules.Age:
+		return interval{lo: 0, hi: oldest}
+	case rules.AgeMonths:
+		return interval{lo: 0, hi: oldest*12 + 11}
+	case rules.HoursSince:
+		return elapsed(t.Window, 3_600_000)
+	case rules.DaysSince:
+		return elapsed(t.Window, 86_400_000)
+	}
+	return anything
+}
+
+// elapsed is how long ago a fact of the window can be, in units of so many milliseconds.
+func elapsed(w rules.Window, unit float64) interval {
+	const day = 86_400_000
+	out := interval{lo: (float64(w.To.Months)*28*day + float64(w.To.Millis)) / unit, hi: math.Inf(1)}
+	if !w.All {
+		out.hi = (float64(w.From.Months)*31*day + float64(w.From.Millis)) / unit
+	}
+	return out
+}

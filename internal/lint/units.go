@@ -1,0 +1,126 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/ucum"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// known are the input's codes of which the table says something, in order, so that what is said of several is
+// said of the same one every time.
+func known(in *rules.Input) []string {
+	var out []string
+	for code := range in.Codes {
+		if number, ok := strings.CutPrefix(string(code), "loinc|"); ok && usuals[number].unit != "" {
+			out = append(out, number)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// conversion leads from the usual unit of a code to the unit of the input. It is false for an input without a
+// unit, and where the two measure different things.
+func (l *linter) conversion(in *rules.Input, code string) (ucum.Conversion, bool) {
+	if in.Type != clinical.Number || in.Unit == "" {
+		return ucum.Conversion{}, false
+	}
+	from, err := ucum.Parse(usuals[code].unit)
+	if err != nil {
+		return ucum.Conversion{}, false
+	}
+	to, err := ucum.ParseLoose(in.Unit, l.program.Units)
+	if err != nil {
+		return ucum.Conversion{}, false
+	}
+	c, err := ucum.Between(from, to)
+	return c, err == nil
+}
+
+// unit reports a unit that results in the usual unit of one of the input's codes cannot be converted to: they
+// would not belong to the input.
+func (l *linter) unit(in rules.WrittenInput) {
+	if in.Input.Type != clinical.Number || in.Input.Unit == "" || in.Unit == (rules.Place{}) {
+		return
+	}
+	for _, code := range known(in.Input) {
+		if _, ok := l.conversion(in.Input, code); ok {
+			continue
+		}
+		u := usuals[code]
+		l.add(in.Unit, UnitMismatch, fmt.Sprintf("declare a unit such as %s, or drop the code", u.unit),
+			"results of loinc|%s (%s) in %s cannot be converted to %s and would be left out", code, u.name, u.unit, in.Input.Unit)
+	}
+}
+
+// valued are the questions whose answer is one of the input's values, or lies between them.
+var valued = []rules.Op{rules.Last, rules.First, rules.Min, rules.Max, rules.Mean}
+
+// threshold reports a comparison of a value with a number that no such value comes near. In a `where`, in is
+// the input whose value is meant.
+func (l *linter) threshold(e rules.Expr, in *rules.Input, within rules.Place) {
+	b, ok := e.(*rules.Binary)
+	if !ok || opposites[b.Op] == "" {
+		return
+	}
+	x, y := b.X, b.Y
+	if _, ok := x.(*rules.Literal); ok {
+		x, y = y, x
+	}
+	literal, ok := y.(*rules.Literal)
+	if !ok || literal.Value.Kind != rules.Number {
+		return
+	}
+	if d, ok := x.(*rules.Binary); ok && d.Op == "??" {
+		x = d.X
+	}
+	switch x := x.(type) {
+	case *rules.TermRef:
+		if !slices.Contains(valued, x.Term.Op) {
+			return
+		}
+		in = l.program.Inputs[x.Term.Input]
+	case *rules.AttributeRef:
+		if x.Name != "value" {
+			return
+		}
+	default:
+		return
+	}
+	if in == nil {
+		return
+	}
+	low, high, about, ok := l.plausible(in)
+	if !ok || low <= literal.Value.Num && literal.Value.Num <= high {
+		return
+	}
+	l.add(l.at(e, within), ImplausibleThreshold, "is the unit the one you meant? the input's is "+in.Unit,
+		"%s %s is outside what %s can be (%s)", literal, in.Unit, about, interval{lo: low, hi: high})
+}
+
+// plausible is the range of the input's values in its own unit, taking all of its codes together. It is false
+// when the table lacks one of the codes or the unit fits none.
+func (l *linter) plausible(in *rules.Input) (low, high float64, about string, ok bool) {
+	codes := known(in)
+	if len(codes) < len(in.Codes) {
+		return 0, 0, "", false
+	}
+	for _, code := range codes {
+		c, fits := l.conversion(in, code)
+		if !fits {
+			continue
+		}
+		u := usuals[code]
+		a, b := c.Apply(u.low), c.Apply(u.high)
+		if !ok {
+			low, high, about, ok = a, b, u.name, true
+			continue
+		}
+		low, high = min(low, a), max(high, b)
+	}
+	return low, high, about, ok
+}
