@@ -23,7 +23,7 @@ const (
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	output         string // "text" or "json"
+	output         string // "text" or "json", or what the command has besides
 	started        bool   // the command line was understood
 }
 
@@ -74,8 +74,13 @@ answers "what is active for this patient, now?" in microseconds.`,
   vigil eval --rules packs/ patient.json the same without a service`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.output != "text" && a.output != "json" {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			also := c.Annotations[alsoOutput]
+			switch {
+			case a.output == "text" || a.output == "json" || a.output == also:
+			case also != "":
+				return misused("--output %s: use text, json or %s", a.output, also)
+			default:
 				return misused("--output %s: use text or json", a.output)
 			}
 			a.started = true
@@ -88,6 +93,9 @@ answers "what is active for this patient, now?" in microseconds.`,
 		a.rulesCommand(), a.replayCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
+
+// alsoOutput is the annotation of a command that prints in one way more than others do.
+const alsoOutput = "output"
 
 // json says whether the output is for a program.
 func (a *app) json() bool { return a.output == "json" }

@@ -15,8 +15,9 @@ import (
 func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rules",
-		Short: "Check, list and activate rule packs",
-		Example: `  vigil rules check packs/
+		Short: "Write, check, list and activate rule packs",
+		Example: `  vigil rules init packs/
+  vigil rules check packs/
   vigil rules activate packs/`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -37,40 +38,6 @@ func compile(path, zone string) (*rules.Set, *rules.Program, error) {
 	}
 	program, err := rules.Compile(set.Files, rules.CompileOptions{Zone: location})
 	return set, program, err
-}
-
-func (a *app) rulesCheckCommand() *cobra.Command {
-	var zone string
-	c := &cobra.Command{
-		Use:     "check PATH",
-		Short:   "Compile a pack, or a directory of them, and report every fault",
-		Example: "  vigil rules check packs/",
-		Args:    one("PATH"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			set, program, err := compile(args[0], zone)
-			faults, isFaults := err.(rules.Faults)
-			if err != nil && !isFaults {
-				return err
-			}
-			if a.json() {
-				if err := a.printJSON(map[string]any{"ok": err == nil, "ruleSet": set.Hash(), "faults": append(rules.Faults{}, faults...)}); err != nil {
-					return err
-				}
-			} else if err == nil {
-				fmt.Fprintf(a.stdout, "%s in %s, without fault; rule set %.12s\n",
-					plural(len(program.Rules), "rule"), plural(len(set.Files), "file"), program.Hash)
-			} else {
-				fmt.Fprintln(a.stdout, faults)
-			}
-			if err != nil {
-				fmt.Fprintf(a.stderr, "vigil: the rule set has faults: %d\n", len(faults))
-				return errReported
-			}
-			return nil
-		},
-	}
-	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of packs that name none")
-	return c
 }
 
 func (a *app) rulesListCommand() *cobra.Command {

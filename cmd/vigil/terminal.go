@@ -35,8 +35,10 @@ func width(w io.Writer) int {
 	return defaultWidth
 }
 
-// textOptions are those of an explanation on the standard output: in colour for a person who has not said
-// otherwise (https://no-color.org).
+// color says whether the standard output is for a person who has not said otherwise (https://no-color.org).
+func (a *app) color() bool { return isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "" }
+
+// textOptions are those of an explanation on the standard output.
 func (a *app) textOptions(e *record.Explanation) render.TextOptions {
-	return render.TextOptions{Color: isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "", Width: width(a.stdout)}
+	return render.TextOptions{Color: a.color(), Width: width(a.stdout)}
 }

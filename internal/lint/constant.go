@@ -39,6 +39,12 @@ func (l *linter) comparison(e *rules.Binary, within rules.Place) {
 	}
 	x, okX := numbers(e.X)
 	y, okY := numbers(e.Y)
+	a, constantX := e.X.(*rules.Literal)
+	b, constantY := e.Y.(*rules.Literal)
+	if constantX && constantY && a.Value.Kind == rules.Text {
+		l.add(l.at(e, within), textOutcome(e.Op, a.Value.Str == b.Value.Str), "compare a term with the text", "`%s` compares two constants", e)
+		return
+	}
 	if !okX || !okY {
 		return
 	}
@@ -52,6 +58,14 @@ func (l *linter) comparison(e *rules.Binary, within rules.Place) {
 	case !can(opposites[e.Op], x, y):
 		l.add(l.at(e, within), NeverFalse, constantHint(side, e), "`%s` is never false: `%s` is always %s", e, side, lies)
 	}
+}
+
+// textOutcome is how the comparison of two texts always comes out.
+func textOutcome(op string, equal bool) string {
+	if equal == (op == "==") {
+		return NeverFalse
+	}
+	return NeverTrue
 }
 
 // can reports whether `x op y` holds for some numbers of the two.
