@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules/schema"
 )
 
 // Limits of one rule.
@@ -221,7 +222,7 @@ func (c *compiler) condition(p *pack, n *node, nesting int) Expr {
 		c.add(n.at(), fmt.Sprintf("conditions are nested more than %d deep", MaxNesting), "split the rule")
 		return nil
 	}
-	keys := r.keys(n, "a condition", "all", "any", "none", "at_least")
+	keys := r.keys(n, "a condition", schema.Condition.Names()...)
 	if len(keys) != 1 || len(n.pairs) != 1 {
 		if len(keys) == len(n.pairs) {
 			c.add(n.at(), "a condition has one of the keys all, any, none, at_least", "nest one in the other")
@@ -231,7 +232,7 @@ func (c *compiler) condition(p *pack, n *node, nesting int) Expr {
 	op := n.pairs[0].key.text
 	of, least := keys[op], 0
 	if op == "at_least" {
-		inner := r.keys(of, "at_least", "n", "of")
+		inner := r.keys(of, "at_least", schema.AtLeast.Names()...)
 		if of.shape == mapping {
 			r.required(of.at(), "at_least", inner, "n", "of")
 		}

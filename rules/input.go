@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules/schema"
 )
 
 // lookup finds an input of the pack by name: the Input is nil when it is there but has faults.
@@ -136,7 +137,7 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	if in.codes.shape != mapping {
 		return r.codes(in.codes, what), nil
 	}
-	keys := r.keys(in.codes, "the filter of "+what, "valueset")
+	keys := r.keys(in.codes, "the filter of "+what, schema.Filter.Names()...)
 	n := keys["valueset"]
 	if n == nil {
 		if len(in.codes.pairs) == 0 {

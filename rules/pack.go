@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules/schema"
 )
 
 // MaxPack is the size of a pack in bytes.
@@ -61,7 +62,7 @@ type inputSource struct {
 	state resolution
 	input *Input // nil when it has faults
 	used  []*Parameter
-	asked bool   // something asks about it or is made from it
+	asked bool // something asks about it or is made from it
 }
 
 type resolution uint8
@@ -205,7 +206,7 @@ func readPack(name string, data []byte, report *report) *pack {
 	p := &pack{at: root.at(), valueSets: map[string]*ValueSet{}, inputs: map[string]*inputSource{},
 		constants: map[string]*constant{}, tables: map[string]*Table{}, scores: map[string]*scoreSource{},
 		valueSetAt: map[string]position{}, usedSets: map[*ValueSet]bool{}}
-	keys := r.keys(root, "a pack", "pack", "version", "zone", "title", "description", "constants", "parameters", "valuesets", "tables", "inputs", "scores", "rules")
+	keys := r.keys(root, "a pack", schema.Pack.Names()...)
 	if root.shape != mapping {
 		return nil
 	}
@@ -263,10 +264,6 @@ func (r reader) zone(p *pack, n *node) {
 	p.zone, p.zoneAt = zone, n.at()
 }
 
-// kindKeys are the words with which an input says what facts it filters.
-var kindKeys = []string{"observation", "condition", "medication", "immunization", "procedure", "encounter",
-	"allergy", "report", "order", "care_plan", "device"}
-
 func (r reader) input(p *pack, v pair) {
 	in := &inputSource{name: v.key.text, at: v.key.at(), pack: p}
 	p.inputs[in.name] = in
@@ -279,14 +276,14 @@ func (r reader) input(p *pack, v pair) {
 		r.add(in.at, fmt.Sprintf("the input's name %q is not small letters, digits and underscores after a letter", in.name), "as in `heart_rate`")
 	}
 	what := "the input " + strconv.Quote(in.name)
-	keys := r.keys(v.value, what, append([]string{"from", "unit", "value", "where", "during"}, kindKeys...)...)
+	keys := r.keys(v.value, what, schema.Input.Names()...)
 	if v.value.shape != mapping {
 		in.state = settled
 		return
 	}
 	in.from, in.unit, in.value, in.where, in.during = keys["from"], keys["unit"], keys["value"], keys["where"], keys["during"]
 	var kinds []string
-	for _, kind := range kindKeys {
+	for _, kind := range schema.Kinds {
 		if keys[kind] != nil {
 			kinds = append(kinds, kind)
 			in.kind, in.codes = clinical.KindOf(kind), keys[kind]
@@ -303,7 +300,7 @@ func (r reader) input(p *pack, v pair) {
 	case len(kinds) == 0 && len(keys) < len(v.value.pairs):
 		in.state = settled // a key was not understood, which is fault enough
 	case len(kinds) == 0:
-		r.add(in.at, what+" does not say what facts it takes", "write one of "+strings.Join(kindKeys, ", ")+", or `from: another_input`")
+		r.add(in.at, what+" does not say what facts it takes", "write one of "+strings.Join(schema.Kinds, ", ")+", or `from: another_input`")
 		in.state = settled
 	case len(kinds) > 1:
 		r.add(in.at, what+" takes more than one kind of fact: "+strings.Join(kinds, " and "), "make it two inputs")
@@ -325,7 +322,7 @@ func (r reader) rule(n *node) *ruleSource {
 	if !r.is(n, mapping, "a rule") {
 		return nil
 	}
-	keys := r.keys(n, "a rule", "id", "version", "title", "severity", "source", "tags", "score", "when", "message")
+	keys := r.keys(n, "a rule", schema.Rule.Names()...)
 	rule := &ruleSource{at: n.at(), version: 1, when: keys["when"], message: keys["message"], score: keys["score"]}
 	what := "the rule"
 	if id := keys["id"]; id != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules/schema"
 )
 
 // ParametersFile is the base name of the file of a set that holds a site's own values of the packs'
@@ -77,7 +78,7 @@ func (r reader) parameters(p *pack, n *node) {
 			continue
 		}
 		what := "the parameter " + strconv.Quote(v.key.text)
-		keys := r.keys(v.value, what, "default", "unit", "min", "max", "title")
+		keys := r.keys(v.value, what, schema.Parameter.Names()...)
 		if v.value.shape != mapping {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/vigil-cds/vigil/rules/schema"
 )
 
 // MaxItems is how many items a score may have.
@@ -201,7 +203,7 @@ func (r reader) scores(p *pack, n *node) {
 		}
 		s := &scoreSource{name: v.key.text, at: v.key.at(), pack: p, items: v.value}
 		if v.value.shape == mapping {
-			keys := r.keys(v.value, "the score "+strconv.Quote(s.name), "title", "items")
+			keys := r.keys(v.value, "the score "+strconv.Quote(s.name), schema.Score.Names()...)
 			s.title, s.items = r.word(keys["title"], "title"), keys["items"]
 			if s.items == nil {
 				if len(keys) == len(v.value.pairs) {
@@ -261,7 +263,7 @@ func (c *compiler) item(p *pack, n *node) *Points {
 	r := reader{&c.report}
 	const example = "write `{when: patient.age >= 75, points: 2}`, or `{term: resp_rate.last('12h'), bands: [[..8, 3], [9..24, 0], [25.., 3]]}`"
 	before := len(c.faults)
-	keys := r.keys(n, "an item of a score", "when", "points", "term", "bands", "unknown")
+	keys := r.keys(n, "an item of a score", schema.Item.Names()...)
 	if len(c.faults) > before {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules/schema"
 )
 
 // Limits of one table.
@@ -114,7 +115,7 @@ func (r reader) tables(p *pack, n *node) {
 
 func (r reader) table(p *pack, v pair) *Table {
 	what := "the table " + strconv.Quote(v.key.text)
-	keys := r.keys(v.value, what, "columns", "rows", "else")
+	keys := r.keys(v.value, what, schema.Table.Names()...)
 	if v.value.shape != mapping {
 		return nil
 	}
