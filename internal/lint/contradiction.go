@@ -52,12 +52,12 @@ func constraintOf(e rules.Expr, negate bool) (constraint, bool) {
 		if e.Op == "not" {
 			return constraintOf(e.X, !negate)
 		}
-	case *rules.TermRef:
+	case *rules.TermRef, *rules.Has:
 		// A truth: two texts, of which it has one.
 		c.key, c.text, c.only = e.String(), true, []string{truth(!negate)}
 		return c, true
 	case *rules.In:
-		if coded(e.X) {
+		if coded(e.X) || e.Set != nil {
 			return c, false
 		}
 		c.key, c.text = e.X.String(), true

@@ -125,6 +125,9 @@ func domain(t *rules.Term) interval {
 
 // elapsed is how long ago a fact of the window can be, in units of so many milliseconds.
 func elapsed(w rules.Window, unit float64) interval {
+	if w.During || w.Ahead() {
+		return anything // asked at a fact's time, of what may come after it
+	}
 	const day = 86_400_000
 	out := interval{lo: (float64(w.To.Months)*28*day + float64(w.To.Millis)) / unit, hi: math.Inf(1)}
 	if !w.All {

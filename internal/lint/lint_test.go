@@ -137,6 +137,10 @@ func TestDeclarationsAreHeldToWhatLOINCSaysAndToTheirUse(t *testing.T) {
 		{"a where that nothing meets", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, where: [value > 5, value < 3]}", "p.yaml:3:71 contradiction `value > 5` and `value < 3` are never true together"},
 		{"a where beyond what is possible", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, where: value > 500}", "p.yaml:3:59 implausible-threshold 500 mmol/L is outside what potassium can be (from 0.5 to 15)"},
 		{"several codes of one fact", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, where: category == 'x' and category == 'y'}", ""},
+		{"a value set that only a where asks for", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, where: [interpretation in valueset('v')]}\nvaluesets:\n  v: [\"loinc|1-1\"]", ""},
+		{"an input whose periods alone are used", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, during: stay}\n  stay: {encounter: [\"class|IMP\"]}", ""},
+		{"an input that only a where asks", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, where: \"not low.exists('after 5m')\"}\n  low: {from: b, where: value < 3}\n  b: {observation: [\"loinc|2823-3\"], unit: mmol/L}", ""},
+		{"a where with a window beyond life", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L, where: \"drug.exists('150y')\"}\n  drug: {medication: any}", "p.yaml:3:60 unreachable-window the window '150y' is longer than any life"},
 		{"a value set that nothing uses", "  a: {observation: [\"loinc|2823-3\"], unit: mmol/L}\nvaluesets:\n  v: [\"loinc|1-1\"]", "p.yaml:5:3 unused-value-set no input takes its codes from the value set \"v\""},
 		{"a value set that an input uses", "  a: {observation: {valueset: v}}\nvaluesets:\n  v: [\"loinc|1-1\"]", ""},
 	} {

@@ -124,7 +124,7 @@ func missing(e rules.Expr, input int) bool {
 // canBeMissing reports a term that has no answer without facts; the others count none as 0 or as false.
 func canBeMissing(t *rules.Term) bool {
 	switch t.Op {
-	case rules.Exists, rules.Count, rules.Sum, rules.Active:
+	case rules.Exists, rules.Count, rules.Sum, rules.Active, rules.Overlaps:
 		return false
 	}
 	return !t.Op.OfPatient()

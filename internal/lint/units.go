@@ -85,7 +85,7 @@ func (l *linter) threshold(e rules.Expr, in *rules.Input, within rules.Place) {
 		}
 		in = l.program.Inputs[x.Term.Input]
 	case *rules.AttributeRef:
-		if x.Name != "value" {
+		if x.Name != "value" || x.Unit != "" {
 			return
 		}
 	default:

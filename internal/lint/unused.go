@@ -25,7 +25,11 @@ func (l *linter) unused() {
 
 // windows reports windows that begin before anybody alive was born.
 func (l *linter) windows() {
-	for _, t := range l.program.Terms {
+	terms := slices.Clone(l.program.Terms)
+	for _, in := range l.program.Inputs {
+		terms = append(terms, in.Terms...)
+	}
+	for _, t := range terms {
 		years := float64(t.Window.To.Months)/12 + float64(t.Window.To.Millis)/(365.25*86_400_000)
 		reach := float64(t.Window.From.Months)/12 + float64(t.Window.From.Millis)/(365.25*86_400_000)
 		at, ok := l.w.Term(t)

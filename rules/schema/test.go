@@ -49,6 +49,7 @@ var Fact = &Mapping{Name: "fact", About: "A fact, written out.", Keys: []Key{
 	{"at", text, "When: now, an offset such as -40h, a date or an instant.", false},
 	{"until", text, "The end of the fact's period, or `open`.", false},
 	{"known", text, "When the log learned of it.", false},
+	{"authored", text, "When it was written down.", false},
 	{"attributes", named(anyName, either(text, listOf(text))), "Other properties of the fact by name, such as status.", false},
 }}
 
