@@ -21,8 +21,8 @@ func (l *linter) constant(e rules.Expr, within rules.Place) {
 		if opposites[e.Op] == "" {
 			return
 		}
-		if literal, ok := e.Y.(*rules.Literal); ok {
-			l.sexes(e.X, []rules.Value{literal.Value}, e, within)
+		if v, ok := constant(e.Y); ok {
+			l.sexes(e.X, []rules.Value{v}, e, within)
 		}
 		l.comparison(e, within)
 	}
@@ -39,10 +39,10 @@ func (l *linter) comparison(e *rules.Binary, within rules.Place) {
 	}
 	x, okX := numbers(e.X)
 	y, okY := numbers(e.Y)
-	a, constantX := e.X.(*rules.Literal)
-	b, constantY := e.Y.(*rules.Literal)
-	if constantX && constantY && a.Value.Kind == rules.Text {
-		l.add(l.at(e, within), textOutcome(e.Op, a.Value.Str == b.Value.Str), "compare a term with the text", "`%s` compares two constants", e)
+	a, constantX := constant(e.X)
+	b, constantY := constant(e.Y)
+	if constantX && constantY && a.Kind == rules.Text {
+		l.add(l.at(e, within), textOutcome(e.Op, a.Str == b.Str), "compare a term with the text", "`%s` compares two constants", e)
 		return
 	}
 	if !okX || !okY {
@@ -86,6 +86,9 @@ func can(op string, x, y interval) bool {
 }
 
 func constantHint(side rules.Expr, e *rules.Binary) string {
+	if _, ok := side.(*rules.Score); ok {
+		return "look at the points that the items can give"
+	}
 	t, ok := side.(*rules.TermRef)
 	if !ok {
 		return "look at the number and the direction of the comparison"

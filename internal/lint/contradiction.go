@@ -75,10 +75,10 @@ func constraintOf(e rules.Expr, negate bool) (constraint, bool) {
 		if opposites[op] == "" || coded(x) || coded(y) {
 			return c, false
 		}
-		if _, ok := x.(*rules.Literal); ok {
+		if _, ok := constant(x); ok {
 			op, x, y = mirrors[op], y, x
 		}
-		literal, ok := y.(*rules.Literal)
+		v, ok := constant(y)
 		if !ok {
 			return c, false
 		}
@@ -86,7 +86,7 @@ func constraintOf(e rules.Expr, negate bool) (constraint, bool) {
 			op = opposites[op]
 		}
 		c.key = x.String()
-		return c.compared(op, literal.Value)
+		return c.compared(op, v)
 	}
 	return c, false
 }

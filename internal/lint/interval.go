@@ -71,6 +71,27 @@ func numbers(e rules.Expr) (interval, bool) {
 	switch e := e.(type) {
 	case *rules.Literal:
 		return exactly(e.Value.Num), e.Value.Kind == rules.Number
+	case *rules.Constant:
+		return exactly(e.Value.Num), e.Value.Kind == rules.Number
+	case *rules.Score:
+		sum := exactly(0)
+		for _, item := range e.Items {
+			points, _ := numbers(item)
+			sum = arithmetic("+", sum, points)
+		}
+		return sum, true
+	case *rules.Points:
+		out := of(0, e.Number)
+		for i, b := range e.Bands {
+			if i == 0 {
+				out = exactly(b.Points)
+			}
+			out = out.hull(exactly(b.Points))
+		}
+		if e.Unknown.Kind == rules.Number {
+			out = out.hull(exactly(e.Unknown.Num))
+		}
+		return out, true
 	case *rules.TermRef:
 		return domain(e.Term), true
 	case *rules.Unary:

@@ -122,6 +122,32 @@ func parts(e rules.Expr) []rules.Expr {
 		return []rules.Expr{e.X}
 	case *rules.Combination:
 		return e.Kids
+	case *rules.RuleRef:
+		return []rules.Expr{e.When}
+	case *rules.Lookup:
+		return e.Keys
+	case *rules.Score:
+		out := make([]rules.Expr, len(e.Items))
+		for i, item := range e.Items {
+			out[i] = item
+		}
+		return out
+	case *rules.Points:
+		if e.When != nil {
+			return []rules.Expr{e.When}
+		}
+		return []rules.Expr{e.Of}
 	}
 	return nil
+}
+
+// constant is the value of a Literal or of a name that stands for one; a parameter has the value in force.
+func constant(e rules.Expr) (rules.Value, bool) {
+	switch e := e.(type) {
+	case *rules.Literal:
+		return e.Value, true
+	case *rules.Constant:
+		return e.Value, true
+	}
+	return rules.Value{}, false
 }

@@ -154,6 +154,31 @@ func TestDeclarationsAreHeldToWhatLOINCSaysAndToTheirUse(t *testing.T) {
 	}
 }
 
+func TestScoresConstantsAndOtherRulesAreLookedInto(t *testing.T) {
+	const pack = `pack: p
+constants: {limit: 60}
+inputs:
+  k: {observation: ["loinc|2823-3"], unit: mmol/L}
+  egfr: {observation: ["loinc|62238-1"], unit: "mL/min/{1.73_m2}"}
+rules:
+- id: a
+  title: t
+  severity: info
+  source: s
+  score:
+  - {when: k.last() > 6 and k.last() < 3, points: 2}
+  - {term: egfr.last(), bands: [[..<30, 3], [30.., 0]]}
+  when: score >= 6
+- {id: b, title: t, severity: info, source: s, when: k.last() > limit and rule('a')}
+- {id: c, title: t, severity: info, source: s, when: rule('a') and not rule('b')}
+`
+	var got []string
+	for _, d := range lint(t, pack) {
+		got = append(got, fmt.Sprintf("%d:%d %s", d.Line, d.Col, d.ID))
+	}
+	require.Equal(t, []string{"12:29 contradiction", "14:9 never-true", "15:54 implausible-threshold"}, got)
+}
+
 func TestAnImplausibleThresholdIsFoundInTheInputsOwnUnit(t *testing.T) {
 	const pack = "pack: p\ninputs:\n  a: {observation: [\"loinc|8310-5\"], unit: \"[degF]\"}\nrules:\n" +
 		"- {id: r, title: t, severity: info, source: s, when: a.last() > 100.4}\n"

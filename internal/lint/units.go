@@ -68,11 +68,11 @@ func (l *linter) threshold(e rules.Expr, in *rules.Input, within rules.Place) {
 		return
 	}
 	x, y := b.X, b.Y
-	if _, ok := x.(*rules.Literal); ok {
+	if _, ok := constant(x); ok {
 		x, y = y, x
 	}
-	literal, ok := y.(*rules.Literal)
-	if !ok || literal.Value.Kind != rules.Number {
+	v, ok := constant(y)
+	if !ok || v.Kind != rules.Number {
 		return
 	}
 	if d, ok := x.(*rules.Binary); ok && d.Op == "??" {
@@ -95,11 +95,11 @@ func (l *linter) threshold(e rules.Expr, in *rules.Input, within rules.Place) {
 		return
 	}
 	low, high, about, ok := l.plausible(in)
-	if !ok || low <= literal.Value.Num && literal.Value.Num <= high {
+	if !ok || low <= v.Num && v.Num <= high {
 		return
 	}
 	l.add(l.at(e, within), ImplausibleThreshold, "is the unit the one you meant? the input's is "+in.Unit,
-		"%s %s is outside what %s can be (%s)", literal, in.Unit, about, interval{lo: low, hi: high})
+		"%s %s is outside what %s can be (%s)", v, in.Unit, about, interval{lo: low, hi: high})
 }
 
 // plausible is the range of the input's values in its own unit, taking all of its codes together. It is false
