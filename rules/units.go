@@ -85,3 +85,12 @@ func (u *unitOf) resolve(code string) conversion {
 	}
 	return conversion{ok: true, same: c.Identity(), factor: c}
 }
+
+// Convert is a number in a unit, as a sender writes it, in the input's own unit. It is false for an input
+// without a unit, and where the two measure different things.
+func (in *Input) Convert(x float64, unit string) (float64, bool) {
+	if in.accept.unit == nil {
+		return 0, false
+	}
+	return in.accept.unit.from(unit).apply(x)
+}

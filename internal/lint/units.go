@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
-	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -23,24 +22,6 @@ func known(in *rules.Input) []string {
 	return out
 }
 
-// conversion leads from the usual unit of a code to the unit of the input. It is false for an input without a
-// unit, and where the two measure different things.
-func (l *linter) conversion(in *rules.Input, code string) (ucum.Conversion, bool) {
-	if in.Type != clinical.Number || in.Unit == "" {
-		return ucum.Conversion{}, false
-	}
-	from, err := ucum.Parse(usuals[code].unit)
-	if err != nil {
-		return ucum.Conversion{}, false
-	}
-	to, err := ucum.ParseLoose(in.Unit, l.program.Units)
-	if err != nil {
-		return ucum.Conversion{}, false
-	}
-	c, err := ucum.Between(from, to)
-	return c, err == nil
-}
-
 // unit reports a unit that results in the usual unit of one of the input's codes cannot be converted to: they
 // would not belong to the input.
 func (l *linter) unit(in rules.WrittenInput) {
@@ -48,10 +29,10 @@ func (l *linter) unit(in rules.WrittenInput) {
 		return
 	}
 	for _, code := range known(in.Input) {
-		if _, ok := l.conversion(in.Input, code); ok {
+		u := usuals[code]
+		if _, ok := in.Input.Convert(u.low, u.unit); ok {
 			continue
 		}
-		u := usuals[code]
 		l.add(in.Unit, UnitMismatch, fmt.Sprintf("declare a unit such as %s, or drop the code", u.unit),
 			"results of loinc|%s (%s) in %s cannot be converted to %s and would be left out", code, u.name, u.unit, in.Input.Unit)
 	}
@@ -94,7 +75,7 @@ func (l *linter) threshold(e rules.Expr, in *rules.Input, within rules.Place) {
 	if in == nil {
 		return
 	}
-	low, high, about, ok := l.plausible(in)
+	low, high, about, ok := plausible(in)
 	if !ok || low <= v.Num && v.Num <= high {
 		return
 	}
@@ -104,18 +85,18 @@ func (l *linter) threshold(e rules.Expr, in *rules.Input, within rules.Place) {
 
 // plausible is the range of the input's values in its own unit, taking all of its codes together. It is false
 // when the table lacks one of the codes or the unit fits none.
-func (l *linter) plausible(in *rules.Input) (low, high float64, about string, ok bool) {
+func plausible(in *rules.Input) (low, high float64, about string, ok bool) {
 	codes := known(in)
 	if len(codes) < len(in.Codes) {
 		return 0, 0, "", false
 	}
 	for _, code := range codes {
-		c, fits := l.conversion(in, code)
+		u := usuals[code]
+		a, fits := in.Convert(u.low, u.unit)
+		b, _ := in.Convert(u.high, u.unit)
 		if !fits {
 			continue
 		}
-		u := usuals[code]
-		a, b := c.Apply(u.low), c.Apply(u.high)
 		if !ok {
 			low, high, about, ok = a, b, u.name, true
 			continue
