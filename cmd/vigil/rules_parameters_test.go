@@ -34,5 +34,5 @@ rules:
 	write("parameters.yaml", "renal: {limit: 8}\n")
 	refused := vigil(t, "", "rules", "check", dir)
 	require.Equal(t, 1, refused.code)
-	require.Contains(t, refused.out, `parameters.yaml:1:16: the parameter "limit" of the pack "renal" is set to 8 mmol/L, more than the most that it may be, 7.5 mmol/L`)
+	require.Contains(t, refused.out, `parameters.yaml:1:16: error: the parameter "limit" of the pack "renal" is set to 8 mmol/L, more than the most that it may be, 7.5 mmol/L`)
 }

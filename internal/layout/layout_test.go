@@ -30,7 +30,8 @@ var arrows = map[string][]string{
 	"internal/endtoend":         {},
 	"config":                    {},
 	"internal/fhir":             {"internal/clinical"},
-	"rules":                     {"internal/clinical", "internal/ucum"},
+	"rules":                     {"rules/schema", "internal/clinical", "internal/ucum"},
+	"rules/schema":              {},
 	"rules/packs":               {"internal/clinical"},
 	"pointer":                   {"rules", "internal/clinical"},
 	"store":                     {"pointer", "rules", "internal/clinical"},
@@ -44,10 +45,13 @@ var arrows = map[string][]string{
 	"processor":                 {"rules", "pointer", "store", "internal/clinical", "internal/fhir", "internal/broker"},
 	"internal/api":              {"config", "explain/record", "explain/render", "explain/replay", "explain/service", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/web"},
 	"internal/rulestest":        {"rules", "internal/clinical"},
+	"internal/diagnostic":       {},
+	"internal/lint":             {"rules", "internal/clinical", "internal/diagnostic", "internal/ucum"},
+	"internal/packfmt":          {"rules"},
 	"internal/equivalence":      {"explain", "explain/archive", "explain/record", "explain/replay", "pointer", "processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
-	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "rules", "rules/packs", "store", "internal/api", "internal/bench",
-		"internal/broker", "internal/clinical", "internal/fhir", "internal/rulestest", "internal/ucum", "internal/ward"},
+	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench",
+		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/rulestest", "internal/ucum", "internal/ward"},
 }
 
 // impure is what the pure packages may not import.
@@ -55,7 +59,7 @@ var impure = []string{"io/fs", "log", "log/slog", "net", "net/http", "os", "math
 	"github.com/prometheus/client_golang/prometheus", "github.com/cockroachdb/pebble/v2", "github.com/lovoo/goka", "github.com/IBM/sarama"}
 
 // pure packages read no clock and do no I/O.
-var pure = []string{"rules", "pointer", "explain", "explain/record", "explain/render", "internal/clinical", "internal/ucum"}
+var pure = []string{"rules", "rules/schema", "pointer", "explain", "explain/record", "explain/render", "internal/clinical", "internal/ucum"}
 
 // sources calls f with each parsed file that is no test, and the folder it lies in.
 func sources(t *testing.T, f func(folder string, file *ast.File, set *token.FileSet)) {
