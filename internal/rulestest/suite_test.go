@@ -18,6 +18,7 @@ inputs:
   warfarin: {medication: ["rxnorm|11289"]}
   state: {observation: ["loinc|67775-7"], value: code}
   ventilated: {observation: ["local|vent"], value: boolean}
+  note: {observation: ["loinc|34109-9"], value: text}
   anything: {procedure: any}
 rules:
   - id: high
