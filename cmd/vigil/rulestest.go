@@ -301,5 +301,5 @@ func findAllCases(folder string) (foundCases, error) {
 }
 
 func isCaseFile(name string) bool {
-	return slices.ContainsFunc(testSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+	return strings.HasSuffix(name, "_test.yaml") || strings.HasSuffix(name, "_test.yml")
 }
