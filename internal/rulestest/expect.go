@@ -170,10 +170,9 @@ func (r *reader) value(n node, text string, op rules.Op, when clock) rules.Value
 		return rules.BoolOf(text == "true")
 	}
 	digits := strings.TrimLeft(text, "<>= ")
-	if x, err := strconv.ParseFloat(digits, 64); err == nil && n.style == plain || digits != text {
+	if _, err := strconv.ParseFloat(digits, 64); err == nil && n.style == plain || digits != text {
 		d := &clinical.Detail{}
-		x = r.number(n, text, d)
-		v := rules.NumberOf(x)
+		v := rules.NumberOf(r.number(n, text, d))
 		v.Bound = d.Comparator
 		return v
 	}
