@@ -40,7 +40,7 @@ var token = regexp.MustCompile(`'[^']*'|"[^"]*"|[A-Za-z_][A-Za-z0-9_]*|[0-9]+(?:
 // length matches one number with a unit of time, window a whole text made of them.
 var (
 	length = regexp.MustCompile(`([0-9]+)(ms|mo|[smhdwy])`)
-	window = regexp.MustCompile(`^(?:[0-9]+(?:ms|mo|[smhdwy]))+(?:\.\.(?:[0-9]+(?:ms|mo|[smhdwy]))+)?$`)
+	window = regexp.MustCompile(`^(?:after +)?(?:[0-9]+(?:ms|mo|[smhdwy]))+(?:\.\.(?:[0-9]+(?:ms|mo|[smhdwy]))+)?$`)
 )
 
 // swaps are the words and signs that change into each other.

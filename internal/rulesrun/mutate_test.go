@@ -25,7 +25,7 @@ rules:
           - all: ['k.last(''48h'') <= 0.30']
           - >-
             k.mean('365d..1d') > 6 and
-            not (code2.last() in ['5', '3mo-x'])
+            not (code2.last() in ['5', '3mo-x', 'after 5m'])
 `)}
 	var got []string
 	for _, m := range mutants(file) {
@@ -55,6 +55,8 @@ rules:
 		"6 becomes 5 | k.mean('365d..1d') > 5 and",
 		"6 becomes 7 | k.mean('365d..1d') > 7 and",
 		"and becomes or | k.mean('365d..1d') > 6 or",
+		"'after 5m' becomes 'after 4m' | not (code2.last() in ['5', '3mo-x', 'after 4m'])",
+		"'after 5m' becomes 'after 6m' | not (code2.last() in ['5', '3mo-x', 'after 6m'])",
 	}, got)
 }
 
