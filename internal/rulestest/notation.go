@@ -269,10 +269,10 @@ func (h *history) attribute(n node, s string, f *clinical.Fact) {
 func (h *history) property(n node, name string, items []string, f *clinical.Fact) {
 	a, info := clinical.Attribute{Name: name}, clinical.AttributeNamed(name)
 	switch {
-	case info == nil || slices.Contains(told, name):
+	case info == nil || slices.Contains(elsewhere, name):
 		var names []string
 		for _, known := range clinical.Attributes() {
-			if !slices.Contains(told, known.Name) {
+			if !slices.Contains(elsewhere, known.Name) {
 				names = append(names, known.Name)
 			}
 		}
@@ -300,8 +300,8 @@ func (h *history) property(n node, name string, items []string, f *clinical.Fact
 	slices.SortFunc(f.Detail.Attributes, func(a, b clinical.Attribute) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// told are what a `where` can ask about that a fact is told with, rather than in braces.
-var told = []string{clinical.AttrValue, clinical.AttrCode, clinical.AttrUnit, clinical.AttrStart, clinical.AttrEnd,
+// elsewhere are what a `where` can ask about that a fact is written with elsewhere than in braces.
+var elsewhere = []string{clinical.AttrValue, clinical.AttrCode, clinical.AttrUnit, clinical.AttrStart, clinical.AttrEnd,
 	clinical.AttrLength, clinical.AttrLag}
 
 // number reads a number with or without a comparator into d, and returns it.

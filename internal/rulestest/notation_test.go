@@ -96,11 +96,12 @@ func TestTextsAndCodesAreValuesOfInputsThatTakeThem(t *testing.T) {
 }
 
 func TestNumericAttributesAreNumbersAndOthersAreCodes(t *testing.T) {
-	d := told(t, "warfarin: 'active @ -1d.. {dose: 5, dose_unit: mg, reason: 49436004, authored: -1h}'").Facts[0].Detail
+	f := told(t, "warfarin: 'active @ -1d.. {dose: 5, dose_unit: mg, reason: 49436004, authored: -1h}'").Facts[0]
+	d := f.Detail
 	require.Equal(t, 5.0, d.Attribute("dose").Number)
 	require.True(t, d.Attribute("dose").Numeric)
 	require.Equal(t, []clinical.Code{"49436004"}, d.Attribute("reason").Codes)
-	require.Equal(t, float64(now-hour), d.Attribute("authored").Number)
+	require.Equal(t, now-hour, f.Authored)
 }
 
 func TestWhatIsKnownAtOneInstantIsOneRecordInTheOrderWritten(t *testing.T) {
@@ -214,6 +215,7 @@ func TestFaultsOfTheNotationNameTheStatementAndWhatToWrite(t *testing.T) {
 		{"an amendment at no time", "  history:\n    creatinine: 1 @ -1d -> 2\n  expect: {truth: true}", "does not say since when it is known"},
 		{"an amendment too early", "  history:\n    creatinine: 1 @ -1d -> 2 known -1d\n  expect: {truth: true}", "is not known later than what it amends"},
 		{"an attribute twice", "  history:\n    creatinine: '1 @ -1d {status: a, status: b}'\n  expect: {truth: true}", "the attribute status is here twice"},
+		{"an attribute near another", "  history:\n    creatinine: '1 @ -1d {statsu: a}'\n  expect: {truth: true}", `a fact has no attribute "statsu"; did you mean "status"?`},
 		{"no attribute", "  history:\n    creatinine: '1 @ -1d {status}'\n  expect: {truth: true}", `"status" is not an attribute`},
 		{"a key near another", "  histroy: {}\n  expect: {truth: true}", `has no key "histroy"; did you mean "history"?`},
 		{"an input near another", "  history: {creatinin: 1 @ now}\n  expect: {truth: true}", `no input "creatinin"; did you mean "creatinine"?`},
@@ -240,7 +242,7 @@ cases:
   patient: {id: ada, age: 3, sex: female, died: +1d}
   history: {creatinine: 1 @ -1h}
   facts:
-    - {code: "loinc|1", codes: ["loinc|2"], kind: observation, value: 1, unit: mg, at: -1h, until: open, known: now, attributes: {status: final}}
+    - {code: "loinc|1", codes: ["loinc|2"], kind: observation, value: 1, unit: mg, at: -1h, until: open, authored: -1h, known: now, attributes: {status: final}}
     - {code: "loinc|1", text: x}
   expect: {at: now, rule: high, truth: true, values: {"warfarin.active()": true}, message: {contains: x}}
   fired: never
