@@ -30,14 +30,21 @@ func cases(t *testing.T, s *rulestest.Suite) []rulestest.Case {
 	return all
 }
 
-func TestEveryCaseHolds(t *testing.T) {
+func TestEveryCaseHoldsAndTogetherTheySeeEveryAtomTrueAndFalse(t *testing.T) {
 	s := suite(t)
-	runner := rulesrun.New(s.Program())
+	runner, seen := rulesrun.New(s.Program()), rulesrun.NewCoverage(s.Program())
 	for _, c := range cases(t, s) {
-		if r := runner.Run(&c, nil); !r.Passed {
+		if r := runner.Run(&c, seen); !r.Passed {
 			var b strings.Builder
 			require.NoError(t, r.Text(&b))
 			t.Error(b.String())
+		}
+	}
+	for _, rule := range seen.Rules() {
+		require.NotZero(t, rule.Cases, rule.Rule)
+		for _, a := range rule.Atoms {
+			require.True(t, a.True, "%s: %s is never true in its cases", rule.Rule, a.Atom)
+			require.True(t, a.False, "%s: %s is never false in its cases", rule.Rule, a.Atom)
 		}
 	}
 }
