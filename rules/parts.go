@@ -6,16 +6,17 @@ import "github.com/vigil-cds/vigil/internal/clinical"
 type PartKind uint8
 
 const (
-	ExpressionPart PartKind = iota // an expression under `when` or `where`
+	ExpressionPart PartKind = iota // an expression under `when`, `where` or `term`
 	JunctionPart                   // the word all or any
 	CountPart                      // the n of at_least
+	PointsPart                     // what an item or a band of a score adds
 )
 
-// Part is a piece of a pack's conditions as it is written in the file.
+// Part is a piece of a pack's conditions or scores as it is written in the file.
 type Part struct {
 	Kind  PartKind
-	Rule  string // the id of the rule whose it is; "" where it is an input's
-	Input string // the name of the input whose it is
+	Rule  string // the id of the rule whose it is; "" where it is no rule's
+	Owner string // else the name of the input or the pack's score whose it is
 	Text  string
 
 	written *node
@@ -28,7 +29,7 @@ func (p *Part) At(offset int) (line, column int) {
 	return at.line, at.col
 }
 
-// Parts lists the conditions of a pack piece by piece in the order written, whether or not they compile:
+// Parts lists the conditions and scores of a pack piece by piece in the order written, whether or not they compile:
 // for tools that work on the text. Of what is not YAML there are none.
 func Parts(file clinical.File) []Part {
 	root := parseYAML(file.Name, file.Data, &report{})
@@ -38,14 +39,14 @@ func Parts(file clinical.File) []Part {
 	var w partWalk
 	for _, section := range root.pairs {
 		switch section.key.text {
-		case "inputs":
-			for _, in := range section.value.pairs {
-				w.rule, w.input = "", in.key.text
-				w.find(in.value)
+		case "inputs", "scores":
+			for _, owner := range section.value.pairs {
+				w.rule, w.owner = "", owner.key.text
+				w.find(owner.value)
 			}
 		case "rules":
 			for _, rule := range section.value.items {
-				w.rule, w.input = "", ""
+				w.rule, w.owner = "", ""
 				for _, p := range rule.pairs {
 					if p.key.text == "id" {
 						w.rule = p.value.text
@@ -59,12 +60,12 @@ func Parts(file clinical.File) []Part {
 }
 
 type partWalk struct {
-	rule, input string
+	rule, owner string
 	parts       []Part
 }
 
 func (w *partWalk) add(kind PartKind, n *node) {
-	w.parts = append(w.parts, Part{Kind: kind, Rule: w.rule, Input: w.input, Text: n.text, written: n})
+	w.parts = append(w.parts, Part{Kind: kind, Rule: w.rule, Owner: w.owner, Text: n.text, written: n})
 }
 
 // find looks for conditions at any depth.
@@ -74,11 +75,25 @@ func (w *partWalk) find(n *node) {
 	}
 	for _, p := range n.pairs {
 		switch p.key.text {
-		case "when", "where":
+		case "when", "where", "term":
 			w.condition(p.value)
+		case "points":
+			w.points(p.value)
+		case "bands":
+			for _, band := range p.value.items {
+				if len(band.items) == 2 {
+					w.points(band.items[1])
+				}
+			}
 		default:
 			w.find(p.value)
 		}
+	}
+}
+
+func (w *partWalk) points(n *node) {
+	if n.shape == scalar {
+		w.add(PointsPart, n)
 	}
 }
 

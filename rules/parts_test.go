@@ -24,15 +24,19 @@ rules:
             > 7
   - when: "k.exists('1h')"
     id: two
+    score: [{when: k.exists(), points: 2}]
+scores:
+  early: {items: [{term: k.last(), bands: [[..8, 3], [9.., 0]]}]}
 `)})
 	type place struct{ line, column int }
 	at := func(p Part, offset int) place { line, column := p.At(offset); return place{line, column} }
 	var got []string
 	for _, p := range parts {
-		got = append(got, p.Rule+p.Input+": "+p.Text)
+		got = append(got, p.Rule+p.Owner+": "+p.Text)
 	}
 	require.Equal(t, []string{"k: value > 1", "k: status == 'final'", "one: 2", "one: all", "one: k.last('24h') > 6",
-		"one: k.last('48h') > 7", "two: k.exists('1h')"}, got)
+		"one: k.last('48h') > 7", "two: k.exists('1h')",
+		"two: k.exists()", "two: 2", "early: k.last()", "early: 3", "early: 0"}, got)
 	require.Equal(t, place{3, 54}, at(parts[0], 8))
 	require.Equal(t, place{3, 70}, at(parts[1], 11), "quotes in quotes are written twice")
 	require.Equal(t, place{8, 12}, at(parts[2], 0))

@@ -18,7 +18,7 @@ type Mutant struct {
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Rule   string `json:"rule,omitempty"`  // whose condition it changes,
-	Input  string `json:"input,omitempty"` // or whose `where`
+	Owner  string `json:"owner,omitempty"` // or which input's `where`, or score
 	Change string `json:"change"`          // in words: "0.3 becomes 0.2"
 
 	from, to string
@@ -28,7 +28,7 @@ type Mutant struct {
 func (m Mutant) String() string {
 	whose := m.Rule
 	if whose == "" {
-		whose = "input " + m.Input
+		whose = m.Owner
 	}
 	return fmt.Sprintf("%s:%d:%d: %s: %s", m.File, m.Line, m.Column, whose, m.Change)
 }
@@ -48,13 +48,13 @@ var swaps = map[string]string{"<": "<=", "<=": "<", ">": ">=", ">=": ">", "and":
 
 // mutants lists the small changes of a pack, in the order of the file: each number a step of its last
 // digit up and down, each window's ends one unit longer and shorter, < and <=, > and >=, and and or, all
-// and any each for the other, n of at_least one more and one less.
+// and any each for the other, n of at_least and points of a score one more and one less.
 func mutants(file clinical.File) []Mutant {
 	var all []Mutant
 	for _, part := range rules.Parts(file) {
 		add := func(offset int, from, to, change string) {
 			line, column := part.At(offset)
-			all = append(all, Mutant{File: file.Name, Line: line, Column: column, Rule: part.Rule, Input: part.Input, Change: change, from: from, to: to})
+			all = append(all, Mutant{File: file.Name, Line: line, Column: column, Rule: part.Rule, Owner: part.Owner, Change: change, from: from, to: to})
 		}
 		becomes := func(offset int, from, to string) { add(offset, from, to, from+" becomes "+to) }
 		switch part.Kind {
@@ -63,6 +63,10 @@ func mutants(file clinical.File) []Mutant {
 		case rules.CountPart:
 			for _, n := range steps(part.Text) {
 				add(0, part.Text, n, "at_least "+part.Text+" becomes "+n)
+			}
+		case rules.PointsPart:
+			for _, n := range steps(part.Text) {
+				add(0, part.Text, n, "points "+part.Text+" becomes "+n)
 			}
 		case rules.ExpressionPart:
 			for _, at := range token.FindAllStringIndex(part.Text, -1) {

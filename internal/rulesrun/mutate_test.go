@@ -83,9 +83,9 @@ func mutated(t *testing.T, cases string, o MutateOptions) *Mutation {
 func TestOnlyChangesThatNoCaseNoticesSurvive(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, mutated(t, loose, MutateOptions{}).Text(&b))
-	require.Equal(t, `no case notices: demo.yaml:5:39: input low: < becomes <=
-no case notices: demo.yaml:5:41: input low: 3.0 becomes 2.9
-no case notices: demo.yaml:5:41: input low: 3.0 becomes 3.1
+	require.Equal(t, `no case notices: demo.yaml:5:39: low: < becomes <=
+no case notices: demo.yaml:5:41: low: 3.0 becomes 2.9
+no case notices: demo.yaml:5:41: low: 3.0 becomes 3.1
 no case notices: demo.yaml:11:32: high: '24h' becomes '23h'
 no case notices: demo.yaml:11:32: high: '24h' becomes '25h'
 no case notices: demo.yaml:11:58: high: '24h' becomes '23h'
