@@ -106,6 +106,9 @@ func didYouMeanOr(name string, candidates []string, otherwise string) string {
 	return otherwise + " " + strings.Join(shown, ", ") + more
 }
 
+// Nearest is the candidate that a misspelt name was probably meant to be; "" when none is near.
+func Nearest(name string, candidates []string) string { return nearest(name, candidates) }
+
 // nearest is the candidate with the fewest edits from name, at most a third of its length.
 func nearest(name string, candidates []string) string {
 	best, fewest := "", max(1, len(name)/3)+1

@@ -12,8 +12,9 @@ import (
 	"github.com/vigil-cds/vigil/rules"
 )
 
-// testSuffixes end the names of files of test cases, which are no part of a rule set.
-var testSuffixes = []string{"_test.yaml", "_test.yml"}
+// testSuffixes end the names of files of test cases and of the FHIR that they tell histories with, which
+// are no part of a rule set.
+var testSuffixes = []string{"_test.yaml", "_test.yml", "_test.json"}
 
 // loadRules reads a pack, or every pack (.yaml, .yml) and value set (.json) in a directory and below.
 func loadRules(path string) (*rules.Set, error) {

@@ -15,14 +15,14 @@ import (
 func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rules",
-		Short: "Write, check, list and activate rule packs",
+		Short: "Write, check, test, list and activate rule packs",
 		Example: `  vigil rules init packs/
   vigil rules check packs/
   vigil rules activate packs/`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.rulesInitCommand(), a.rulesCheckCommand(), a.rulesFormatCommand(), a.rulesSchemaCommand(), a.rulesListCommand(), a.rulesActivateCommand())
+	c.AddCommand(a.rulesInitCommand(), a.rulesCheckCommand(), a.rulesFormatCommand(), a.rulesTestCommand(), a.rulesSchemaCommand(), a.rulesListCommand(), a.rulesActivateCommand())
 	return c
 }
 

@@ -44,14 +44,15 @@ var arrows = map[string][]string{
 	"explain/service":           {"explain/archive", "explain/record", "explain/replay", "processor", "rules", "internal/clinical"},
 	"processor":                 {"rules", "pointer", "store", "internal/clinical", "internal/fhir", "internal/broker"},
 	"internal/api":              {"config", "explain/record", "explain/render", "explain/replay", "explain/service", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/web"},
-	"internal/rulestest":        {"rules", "internal/clinical"},
-	"internal/diagnostic":       {},
+	"internal/rulestest":        {"rules", "internal/clinical", "internal/fhir"},
+	"internal/rulesrun":         {"explain", "explain/record", "explain/render", "pointer", "rules", "internal/clinical", "internal/rulestest"},
+	"internal/diagnostic":       {"rules", "internal/clinical"},
 	"internal/lint":             {"rules", "internal/clinical", "internal/diagnostic", "internal/ucum"},
 	"internal/packfmt":          {"rules"},
 	"internal/equivalence":      {"explain", "explain/archive", "explain/record", "explain/replay", "pointer", "processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
 	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench",
-		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/rulestest", "internal/ucum", "internal/ward"},
+		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/rulesrun", "internal/rulestest", "internal/ucum", "internal/ward"},
 }
 
 // impure is what the pure packages may not import.

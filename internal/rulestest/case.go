@@ -2,34 +2,60 @@ package rulestest
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
 )
 
-// Case is one test case, ready to run.
+// Case is one test case, ready to run. It is not to be changed.
 type Case struct {
-	Name   string
-	Rule   string
-	File   string
-	Line   int
-	Now    clinical.Instant
-	Facts  []clinical.Fact // in the order written, which is the order of the log
-	Expect []Expectation
+	Name string
+	Rule string
+	Pack string // of the rule
+	File string
+	Line int
+	Now  clinical.Instant
+
+	// Records is the history, in the order in which the log learned of it; what was learned at one
+	// instant is one record. A record at clinical.Never is known from the beginning on.
+	Records []clinical.Record
+	Facts   []clinical.Fact // that the records ever state, in the order written
+
+	Expect []Expectation // in the order written
+	Turns  []Turns
+	Until  clinical.Instant // how far Turns look at least; clinical.Never where the case does not say
 }
 
-// Expectation is what the rule must say at one instant.
-type Expectation struct {
-	At     clinical.Instant
-	Truth  rules.Truth
-	Line   int
-	Offset string // At as written: "+46h"
+// Rules is every rule that something is expected of, the case's own first.
+func (c *Case) Rules() []string {
+	ids := []string{c.Rule}
+	add := func(id string) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for _, e := range c.Expect {
+		add(e.Rule)
+		for _, t := range e.Truths {
+			add(t.Rule)
+		}
+	}
+	for _, t := range c.Turns {
+		add(t.Rule)
+	}
+	return ids
 }
+
+// defaultNow is the instant of cases that do not say when they are: a Sunday of a common year.
+var defaultNow = clinical.At(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 
 // reader turns nodes into cases and collects what is wrong.
 type reader struct {
 	suite  *Suite
 	file   string
+	open   func(name string) ([]byte, error) // a file beside this one
 	faults rules.Faults
 }
 
@@ -42,78 +68,79 @@ func (r *reader) document(data []byte) []Case {
 	if !ok {
 		return nil
 	}
-	keys := r.keys(root, "a file of test cases", "cases")
+	keys := r.keys(root, "a file of test cases", FileKeys...)
 	list, ok := keys["cases"]
 	if !ok || list.shape != sequence || len(list.items) == 0 {
 		r.fault(root, "begin it with `cases:` and a list", "the file has no test cases")
 		return nil
 	}
+	now, written := defaultNow, false
+	if n, ok := keys["now"]; ok {
+		now, written = r.now(n), true
+	}
 	var cases []Case
 	for _, item := range list.items {
-		cases = append(cases, r.testCase(item))
+		cases = append(cases, r.testCase(item, now, written))
 	}
 	return cases
 }
 
-func (r *reader) testCase(n node) Case {
-	keys := r.keys(n, "a test case", "name", "rule", "now", "patient", "facts", "expect")
-	c := Case{File: r.file, Line: n.line}
+func (r *reader) now(n node) clinical.Instant {
+	text := r.text(n, "now")
+	now, ok := parseInstant(text, r.suite.program.Zone)
+	if !ok && text != "" {
+		r.fault(n, "write it as 2026-03-01T12:00:00Z", "%q is not an instant", text)
+	}
+	return now.at
+}
+
+func (r *reader) testCase(n node, now clinical.Instant, written bool) Case {
+	keys := r.keys(n, "a test case", CaseKeys...)
+	c := Case{File: r.file, Line: n.line, Now: now, Until: clinical.Never}
 	c.Name = r.required(n, keys, "name", "say in a few words what the case shows")
 	c.Rule = r.required(n, keys, "rule", "name the rule that the case tests")
-	moment := r.required(n, keys, "now", "give the instant that offsets count from, as in 2026-03-01T12:00:00Z")
-	if moment != "" {
-		now, ok := parseInstant(moment)
-		if !ok {
-			r.fault(keys["now"], "write it as 2026-03-01T12:00:00Z", "%q is not an instant", moment)
+	if c.Rule != "" {
+		if rule := r.rule(keys["rule"], c.Rule); rule != nil {
+			c.Pack = rule.Pack
 		}
-		c.Now = now
 	}
-	pack := ""
-	if rule := r.suite.rule(c.Rule); rule != nil {
-		pack = rule.Pack
-	} else if c.Rule != "" {
-		r.fault(keys["rule"], "", "there is no rule %q", c.Rule)
+	if moment, ok := keys["now"]; ok {
+		c.Now, written = r.now(moment), true
 	}
 	when := clock{c.Now, r.suite.program.Zone}
+	h := history{reader: r, pack: c.Pack, when: when}
 	if person, ok := keys["patient"]; ok {
-		c.Facts = append(c.Facts, r.person(person, when))
+		h.person(person)
 	}
-	if facts, ok := keys["facts"]; ok {
-		if facts.shape != sequence {
-			r.fault(facts, "write each fact after a dash", "facts are a list")
-		}
-		for _, item := range facts.items {
-			if f, ok := r.fact(item, pack, when); ok {
-				c.Facts = append(c.Facts, f)
-			}
+	for _, key := range []string{"history", "facts"} {
+		if facts, ok := keys[key]; ok {
+			h.facts(facts)
 		}
 	}
-	expect := keys["expect"]
-	if expect.shape != sequence || len(expect.items) == 0 {
-		r.fault(n, "add `expect:` with at least one `- {at: +0h, truth: true}`", "the case expects nothing")
+	if files, ok := keys["fhir"]; ok {
+		if !written {
+			r.fault(files, "write the instant the case asks at, as in `now: 2026-03-01T12:00:00Z`", "a history in FHIR has dates, and the case does not say when now is")
+		}
+		h.fhir(files)
 	}
-	for _, item := range expect.items {
-		c.Expect = append(c.Expect, r.expectation(item, when))
+	c.Facts, c.Records = h.stated(), h.records()
+	if until, ok := keys["until"]; ok {
+		c.Until = r.time(until, r.text(until, "until"), when)
 	}
+	r.expectations(&c, n, keys, when)
 	return c
 }
 
-func (r *reader) expectation(n node, when clock) Expectation {
-	keys := r.keys(n, "an expectation", "at", "truth")
-	e := Expectation{Line: n.line, Offset: r.required(n, keys, "at", "say at which instant, as in `at: +0h`")}
-	if e.Offset != "" {
-		e.At = r.time(keys["at"], e.Offset, when)
-	}
-	word := r.required(n, keys, "truth", "write true, false or unknown")
-	if word == "" {
-		return e
-	}
-	for _, t := range []rules.Truth{rules.False, rules.True, rules.Unknown} {
-		if word == t.String() {
-			e.Truth = t
-			return e
+// rule finds a rule of the set by what a case calls it.
+func (r *reader) rule(n node, id string) *rules.Rule {
+	rule, ok := r.suite.program.Rule(id)
+	if !ok {
+		hint := ""
+		if near := rules.NearestRule(r.suite.program, id); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
 		}
+		r.fault(n, hint, "there is no rule %q", id)
+		return nil
 	}
-	r.fault(keys["truth"], "write true, false or unknown", "%q is not a truth value", word)
-	return e
+	return rule
 }

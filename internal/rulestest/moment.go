@@ -27,20 +27,41 @@ var units = map[string]rules.Duration{
 	"y":  {Months: 12},
 }
 
+// moment is a time and how finely it was written.
+type moment struct {
+	at        clinical.Instant
+	precision clinical.Precision
+}
+
 // time reads a time of a case: now, an offset, a date or an instant.
 func (r *reader) time(n node, s string, when clock) clinical.Instant {
+	return r.moment(n, s, when).at
+}
+
+func (r *reader) moment(n node, s string, when clock) moment {
 	if s == "now" {
-		return when.now
+		return finely(when.now)
 	}
-	if t, ok := parseInstant(s); ok {
+	if t, ok := parseInstant(s, when.zone); ok {
 		return t
 	}
 	if d, ok := parseOffset(s); ok {
 		// Before goes back, so the offset is turned round.
-		return rules.Duration{Months: -d.Months, Millis: -d.Millis}.Before(when.now, when.zone)
+		return finely(rules.Duration{Months: -d.Months, Millis: -d.Millis}.Before(when.now, when.zone))
 	}
 	r.fault(n, "write now, an offset such as -40h or +1d12h, a date, or 2026-03-01T12:00:00Z", "%q is not a time", s)
-	return when.now
+	return finely(when.now)
+}
+
+// finely is an instant that is taken to be stated as finely as it has to be, from minutes on.
+func finely(t clinical.Instant) moment {
+	switch {
+	case t%60_000 == 0:
+		return moment{t, clinical.ToMinute}
+	case t%1000 == 0:
+		return moment{t, clinical.ToSecond}
+	}
+	return moment{t, clinical.ToMillisecond}
 }
 
 // parseOffset reads a sign and a sum of whole numbers with units. Later is positive.
@@ -48,10 +69,15 @@ func parseOffset(s string) (rules.Duration, bool) {
 	if len(s) < 2 || s[0] != '+' && s[0] != '-' {
 		return rules.Duration{}, false
 	}
-	sign, rest := 1, s[1:]
+	d, ok := parseLength(s[1:])
 	if s[0] == '-' {
-		sign = -1
+		d.Months, d.Millis = -d.Months, -d.Millis
 	}
+	return d, ok
+}
+
+// parseLength reads a sum of whole numbers with units.
+func parseLength(rest string) (rules.Duration, bool) {
 	var sum rules.Duration
 	for rest != "" {
 		word := strings.TrimLeft(rest, "0123456789")
@@ -64,18 +90,25 @@ func parseOffset(s string) (rules.Duration, bool) {
 		if !ok {
 			return rules.Duration{}, false
 		}
-		sum.Months += sign * int(n) * unit.Months
-		sum.Millis += int64(sign) * n * unit.Millis
+		sum.Months += int(n) * unit.Months
+		sum.Millis += n * unit.Millis
 	}
 	return sum, true
 }
 
-// parseInstant reads an RFC 3339 instant, or a date, which is its first instant in UTC.
-func parseInstant(s string) (clinical.Instant, bool) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return clinical.At(t), true
+// parseInstant reads an instant, with or without its offset from UTC, or a date, which is its first
+// instant; the zone is that of what has none.
+func parseInstant(s string, zone *time.Location) (moment, bool) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return finely(clinical.At(t)), true
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, s, zone); err == nil {
+		return moment{clinical.At(t), clinical.ToDay}, true
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return finely(clinical.At(t)), true
 		}
 	}
-	return 0, false
+	return moment{}, false
 }

@@ -2,6 +2,7 @@ package rulestest
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -47,10 +48,18 @@ func isValueSet(f clinical.File) bool { return strings.HasSuffix(f.Name, ".json"
 // Program is the compiled set, for whoever evaluates it.
 func (s *Suite) Program() *rules.Program { return s.program }
 
-// Parse reads a file of test cases. Everything wrong with it is reported at once, as rules.Faults; a
-// rule or an input that the set does not have is a fault, and so is a case that expects nothing.
+// Parse reads a file of test cases that needs no other file. Everything wrong with it is reported at
+// once, as rules.Faults.
 func (s *Suite) Parse(file clinical.File) ([]Case, error) {
-	r := &reader{suite: s, file: file.Name}
+	return s.ParseBeside(file, func(string) ([]byte, error) {
+		return nil, errors.New("the cases are read without the files beside them")
+	})
+}
+
+// ParseBeside reads a file of test cases like Parse; open gives the files that it names, by their places
+// told from its own.
+func (s *Suite) ParseBeside(file clinical.File, open func(name string) ([]byte, error)) ([]Case, error) {
+	r := &reader{suite: s, file: file.Name, open: open}
 	cases := r.document(file.Data)
 	if len(r.faults) > 0 {
 		slices.SortStableFunc(r.faults, func(a, b rules.Fault) int {
@@ -61,16 +70,8 @@ func (s *Suite) Parse(file clinical.File) ([]Case, error) {
 	return cases, nil
 }
 
-func (s *Suite) rule(id string) *rules.Rule {
-	i := slices.IndexFunc(s.program.Rules, func(rule *rules.Rule) bool { return rule.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return s.program.Rules[i]
-}
-
-// input finds an input of a pack by name, and says which there are.
-func (s *Suite) input(pack, name string) (*rules.Input, string) {
+// input finds an input of a pack by name, else says what might have been meant.
+func (s *Suite) input(pack, name string) (in *rules.Input, hint string) {
 	var names []string
 	for _, in := range s.inputs[pack] {
 		if in.Name == name {
@@ -78,5 +79,5 @@ func (s *Suite) input(pack, name string) (*rules.Input, string) {
 		}
 		names = append(names, in.Name)
 	}
-	return nil, "the pack's inputs are " + strings.Join(names, ", ")
+	return nil, nearestOr(name, names, "the pack's inputs are")
 }

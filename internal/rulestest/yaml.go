@@ -16,6 +16,7 @@ type node struct {
 	shape     shape
 	line, col int
 	text      string
+	style     style
 	items     []node
 	pairs     []pair
 }
@@ -25,6 +26,15 @@ type pair struct {
 	at    node
 	value node
 }
+
+// style is how a scalar is written.
+type style int
+
+const (
+	plain style = iota
+	quoted
+	block
+)
 
 type shape int
 
@@ -43,7 +53,7 @@ func (r *reader) parse(data []byte) (node, bool) {
 		var fault yaml.Error
 		if errors.As(err, &fault) && fault.GetToken() != nil {
 			at.line, at.col = fault.GetToken().Position.Line, fault.GetToken().Position.Column
-			r.fault(at, "", "this is not YAML: %s", fault.GetMessage())
+			r.fault(at, "put quotes around a text with {…} or that begins with @ or >", "this is not YAML: %s", fault.GetMessage())
 		} else {
 			r.fault(at, "", "this is not YAML: %v", err)
 		}
@@ -83,9 +93,12 @@ func (r *reader) convert(a ast.Node) node {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
 		r.fault(n, "write the value out", "anchors, aliases and tags have no place in test cases")
 	case *ast.LiteralNode:
-		n.shape, n.text = scalar, strings.TrimSpace(a.Value.Value)
+		n.shape, n.style, n.text = scalar, block, strings.TrimSpace(a.Value.Value)
 	case ast.ScalarNode:
 		n.shape, n.text = scalar, strings.TrimSpace(a.GetToken().Value)
+		if origin := strings.TrimSpace(a.GetToken().Origin); strings.HasPrefix(origin, "'") || strings.HasPrefix(origin, "\"") {
+			n.style = quoted
+		}
 	default:
 		r.fault(n, "write text, a list or keys with values", "this kind of YAML value has no place in test cases")
 	}
@@ -111,7 +124,7 @@ func (r *reader) keys(n node, what string, allowed ...string) map[string]node {
 	for _, p := range n.pairs {
 		switch {
 		case !slices.Contains(allowed, p.key):
-			r.fault(p.at, "its keys are "+strings.Join(allowed, ", "), "%s has no key %q", what, p.key)
+			r.fault(p.at, nearestOr(p.key, slices.Clone(allowed), "its keys are"), "%s has no key %q", what, p.key)
 		case p.value.shape == blank:
 			r.fault(p.at, "give it a value or drop the key", "%q is empty", p.key)
 		default:

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vigil-cds/vigil/explain"
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/rulesrun"
 	"github.com/vigil-cds/vigil/internal/rulestest"
 	"github.com/vigil-cds/vigil/rules"
 )
@@ -30,28 +30,21 @@ func cases(t *testing.T, s *rulestest.Suite) []rulestest.Case {
 	return all
 }
 
-// reference answers by the reference evaluator.
-func reference(p *rules.Program) rulestest.Evaluator {
-	byID := map[string]*rules.Rule{}
-	for _, r := range p.Rules {
-		byID[r.ID] = r
-	}
-	oracle := explain.NewReference(p)
-	return func(rule string, facts []clinical.Fact, now clinical.Instant) rules.Truth {
-		history := make(explain.History, len(facts))
-		for i, f := range facts {
-			history[i] = explain.Statement{Fact: f, Order: uint64(i)}
-		}
-		return oracle.Truth(byID[rule], history, now)
-	}
-}
-
-func TestEveryCaseHolds(t *testing.T) {
+func TestEveryCaseHoldsAndTogetherTheySeeEveryAtomTrueAndFalse(t *testing.T) {
 	s := suite(t)
-	eval := reference(s.Program())
+	runner, seen := rulesrun.New(s.Program()), rulesrun.NewCoverage(s.Program())
 	for _, c := range cases(t, s) {
-		for _, f := range c.Run(eval) {
-			t.Error(f)
+		if r := runner.Run(&c, seen); !r.Passed {
+			var b strings.Builder
+			require.NoError(t, r.Text(&b))
+			t.Error(b.String())
+		}
+	}
+	for _, rule := range seen.Rules() {
+		require.NotZero(t, rule.Cases, rule.Rule)
+		for _, a := range rule.Atoms {
+			require.True(t, a.True, "%s: %s is never true in its cases", rule.Rule, a.Atom)
+			require.True(t, a.False, "%s: %s is never false in its cases", rule.Rule, a.Atom)
 		}
 	}
 }
@@ -61,23 +54,30 @@ func TestEveryRuleIsShownTrueAndFalseAndChangingWithTimeOrUnknown(t *testing.T) 
 	shown := map[string]map[rules.Truth]bool{}
 	settles := map[string]bool{} // unknown, or another truth by time alone
 	for _, c := range cases(t, s) {
-		if shown[c.Rule] == nil {
-			shown[c.Rule] = map[rules.Truth]bool{}
-		}
 		var latest clinical.Instant
 		for _, f := range c.Facts {
 			if f.Stream.Kind != clinical.KindPatient {
 				latest = max(latest, f.Time)
 			}
 		}
-		after := map[rules.Truth]bool{}
+		after := map[string]map[rules.Truth]bool{}
 		for _, e := range c.Expect {
-			shown[c.Rule][e.Truth] = true
-			if e.At >= latest {
-				after[e.Truth] = true
+			for _, expected := range e.Truths {
+				if shown[expected.Rule] == nil {
+					shown[expected.Rule] = map[rules.Truth]bool{}
+				}
+				shown[expected.Rule][expected.Truth] = true
+				if e.At >= latest {
+					if after[expected.Rule] == nil {
+						after[expected.Rule] = map[rules.Truth]bool{}
+					}
+					after[expected.Rule][expected.Truth] = true
+				}
 			}
 		}
-		settles[c.Rule] = settles[c.Rule] || len(after) > 1 || after[rules.Unknown]
+		for id, truths := range after {
+			settles[id] = settles[id] || len(truths) > 1 || truths[rules.Unknown]
+		}
 	}
 	for _, r := range s.Program().Rules {
 		require.True(t, shown[r.ID][rules.True], "%s is never true in its cases", r.ID)

@@ -1,0 +1,128 @@
+package rulesrun
+
+import (
+	"slices"
+
+	"github.com/vigil-cds/vigil/explain"
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/pointer"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// side is one of the two evaluators, following one patient.
+type side interface {
+	// learn takes what changed of what is known at an instant, which never goes back.
+	learn(gone, added []explain.Statement, at clinical.Instant)
+	truth(rule *rules.Rule, at clinical.Instant) rules.Truth
+	// values answers terms, indexed by term ID.
+	values(terms []int, at clinical.Instant) []rules.Value
+	// changes is what time alone changes of a rule in (from, to].
+	changes(rule *rules.Rule, from, to clinical.Instant) []explain.Change
+}
+
+// engine follows a patient with package pointer, as the service does: facts go into series, what a change
+// touches is folded into the row, and questions are answered from the row.
+type engine struct {
+	plan    *pointer.Plan
+	history *pointer.History
+	row     *pointer.Row
+}
+
+func newEngine(plan *pointer.Plan) *engine {
+	return &engine{plan: plan, history: pointer.NewHistory()}
+}
+
+func (e *engine) learn(gone, added []explain.Statement, at clinical.Instant) {
+	settled := e.history
+	var touched []clinical.Stream
+	var ids []clinical.StreamID
+	series := func(s explain.Statement) *pointer.Series {
+		id := s.Fact.Stream.ID()
+		touched, ids = append(touched, s.Fact.Stream), append(ids, id)
+		if held := e.history.Get(id); held != nil {
+			return held
+		}
+		return &pointer.Series{ID: id, Stream: s.Fact.Stream}
+	}
+	for _, s := range gone {
+		next, _, _ := series(s).Remove(pointer.Fence{Time: s.Fact.Time, Seq: s.Order})
+		e.history = e.history.With(next)
+	}
+	for _, s := range added {
+		next, _ := series(s).Insert(pointer.Entry{Time: s.Fact.Time, End: s.Fact.End, Authored: s.Fact.Authored, Seq: s.Order, Number: s.Fact.Number, Detail: s.Fact.Detail})
+		e.history = e.history.With(next)
+	}
+	slices.Sort(ids)
+	history, settlings := e.plan.Settle(settled, e.history, slices.Compact(ids))
+	for _, s := range settlings {
+		touched = append(touched, s.Stream)
+	}
+	e.history = history
+	e.row, _ = e.plan.Fold(e.row, e.history, at, touched, e.row == nil)
+}
+
+// at is a rule's truth at an instant and how long it holds if nothing new is learned.
+func (e *engine) at(rule *rules.Rule, at clinical.Instant) (rules.Truth, clinical.Instant) {
+	if e.row != nil {
+		for _, r := range e.plan.Evaluate(nil, e.row, e.history, at) {
+			if int(r.Rule) == rule.Index {
+				return r.Truth, r.Until
+			}
+		}
+	}
+	return e.plan.Baseline(int32(rule.Index)), clinical.Forever
+}
+
+func (e *engine) truth(rule *rules.Rule, at clinical.Instant) rules.Truth {
+	truth, _ := e.at(rule, at)
+	return truth
+}
+
+func (e *engine) values(terms []int, at clinical.Instant) []rules.Value {
+	values, _ := e.plan.Values(terms, e.history, at)
+	return values
+}
+
+func (e *engine) changes(rule *rules.Rule, from, to clinical.Instant) []explain.Change {
+	var changes []explain.Change
+	was, until := e.at(rule, from)
+	for until <= to {
+		at := until
+		truth, next := e.at(rule, at)
+		if truth != was {
+			changes = append(changes, explain.Change{At: at, Truth: truth})
+		}
+		was, until = truth, next
+	}
+	return changes
+}
+
+// reference follows a patient with package explain, from all facts at every instant.
+type reference struct {
+	evaluator *explain.Reference
+	program   *rules.Program
+	history   explain.History
+}
+
+func (r *reference) learn(gone, added []explain.Statement, _ clinical.Instant) {
+	r.history = slices.DeleteFunc(slices.Clone(r.history), func(s explain.Statement) bool {
+		return slices.ContainsFunc(gone, func(g explain.Statement) bool { return g.Order == s.Order })
+	})
+	r.history = append(r.history, added...)
+}
+
+func (r *reference) truth(rule *rules.Rule, at clinical.Instant) rules.Truth {
+	return r.evaluator.Truth(rule, r.history, at)
+}
+
+func (r *reference) values(terms []int, at clinical.Instant) []rules.Value {
+	values := make([]rules.Value, len(r.program.Terms))
+	for _, id := range terms {
+		values[id] = r.evaluator.Term(r.program.Terms[id], r.history, at)
+	}
+	return values
+}
+
+func (r *reference) changes(rule *rules.Rule, from, to clinical.Instant) []explain.Change {
+	return r.evaluator.Transitions(rule, r.history, from, to)
+}

@@ -1,0 +1,227 @@
+package rulestest
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// Expectation is what must be so at one instant.
+type Expectation struct {
+	At     clinical.Instant
+	Offset string // At as written: "+46h"
+	Line   int
+	Rule   string // that Values and Message are of
+
+	Truths  []ExpectedTruth
+	Values  []ExpectedValue
+	Message *ExpectedMessage
+}
+
+// ExpectedTruth is what a rule must be.
+type ExpectedTruth struct {
+	Rule  string
+	Truth rules.Truth
+	Line  int
+}
+
+// ExpectedValue is what a term of a rule or its message must answer: the zero Value is missing.
+type ExpectedValue struct {
+	Term  string // as TermOf knows it
+	Value rules.Value
+	Line  int
+}
+
+// ExpectedMessage is what a rule's message must be, or contain.
+type ExpectedMessage struct {
+	Equal    string
+	Contains []string // all of them, where Equal is empty
+	Line     int
+}
+
+// Turns is every instant at which a rule must fire, or clear.
+type Turns struct {
+	Rule    string
+	Fired   bool // else cleared
+	At      []clinical.Instant
+	Written []string // At as written
+	Line    int
+}
+
+// expectations reads all that a case expects.
+func (r *reader) expectations(c *Case, n node, keys map[string]node, when clock) {
+	expect, told := keys["expect"]
+	switch {
+	case !told:
+	case expect.shape == mapping:
+		c.Expect = append(c.Expect, r.expectation(expect, c, when))
+	case expect.shape == sequence:
+		for _, item := range expect.items {
+			c.Expect = append(c.Expect, r.expectation(item, c, when))
+		}
+	default:
+		r.fault(expect, "write `- {at: +0h, truth: true}`", "what is expected is written as keys with values, or as a list of them")
+		return
+	}
+	for _, key := range []string{"fired", "cleared"} {
+		if turns, ok := keys[key]; ok {
+			r.turns(c, key, turns, when)
+		}
+	}
+	if len(c.Expect)+len(c.Turns) == 0 {
+		r.fault(n, "add `expect:` with at least one `- {at: +0h, truth: true}`", "the case expects nothing")
+	}
+}
+
+func (r *reader) expectation(n node, c *Case, when clock) Expectation {
+	keys := r.keys(n, "an expectation", ExpectationKeys...)
+	e := Expectation{Line: n.line, Offset: "now", At: when.now, Rule: c.Rule}
+	if at, ok := keys["at"]; ok {
+		if e.Offset = r.text(at, "at"); e.Offset != "" {
+			e.At = r.time(at, e.Offset, when)
+		}
+	}
+	if of, ok := keys["rule"]; ok {
+		if e.Rule = r.text(of, "rule"); e.Rule != "" {
+			r.rule(of, e.Rule)
+		}
+	}
+	if truth, ok := keys["truth"]; ok {
+		r.truths(truth, &e)
+	}
+	if values, ok := keys["values"]; ok {
+		r.values(values, &e, when)
+	}
+	if message, ok := keys["message"]; ok {
+		e.Message = r.message(message)
+	}
+	if n.shape == mapping && keys["truth"].shape == blank && keys["values"].shape == blank && keys["message"].shape == blank {
+		r.fault(n, "add `truth: true`, `values:` or `message:`", "the expectation expects nothing")
+	}
+	return e
+}
+
+func (r *reader) truths(n node, e *Expectation) {
+	if n.shape != mapping {
+		if truth, ok := r.truth(n); ok {
+			e.Truths = append(e.Truths, ExpectedTruth{e.Rule, truth, n.line})
+		}
+		return
+	}
+	for _, p := range n.pairs {
+		rule := r.rule(p.at, p.key)
+		if truth, ok := r.truth(p.value); ok && rule != nil {
+			e.Truths = append(e.Truths, ExpectedTruth{p.key, truth, p.at.line})
+		}
+	}
+}
+
+func (r *reader) truth(n node) (rules.Truth, bool) {
+	word := r.text(n, "truth")
+	for _, t := range []rules.Truth{rules.False, rules.True, rules.Unknown} {
+		if word == t.String() {
+			return t, true
+		}
+	}
+	if word != "" {
+		r.fault(n, "write true, false or unknown", "%q is not a truth value", word)
+	}
+	return 0, false
+}
+
+func (r *reader) values(n node, e *Expectation, when clock) {
+	if n.shape != mapping {
+		r.fault(n, "as in {\"creatinine.last('48h')\": 1.4}", "values are written as keys with values")
+		return
+	}
+	rule, ok := r.suite.program.Rule(e.Rule)
+	if !ok {
+		return
+	}
+	for _, p := range n.pairs {
+		term := normal(p.key)
+		t := TermOf(r.suite.program, rule, term)
+		if t == nil {
+			var asked []string
+			for _, t := range termsOf(r.suite.program, rule) {
+				asked = append(asked, within(rule, t))
+			}
+			r.fault(p.at, nearestOr(term, asked, "they ask"), "neither the rule %s nor its message asks %s", rule.ID, p.key)
+			continue
+		}
+		text := r.text(p.value, p.key)
+		if text == "" {
+			continue
+		}
+		e.Values = append(e.Values, ExpectedValue{Term: term, Value: r.value(p.value, text, t.Op, when), Line: p.at.line})
+	}
+}
+
+// value reads what a term must answer.
+func (r *reader) value(n node, text string, op rules.Op, when clock) rules.Value {
+	switch {
+	case text == "missing":
+		return rules.Value{}
+	case op == rules.LastTime || op == rules.FirstTime:
+		return rules.TimeOf(r.time(n, text, when))
+	case text == "true" || text == "false":
+		return rules.BoolOf(text == "true")
+	}
+	digits := strings.TrimLeft(text, "<>= ")
+	if _, err := strconv.ParseFloat(digits, 64); err == nil && n.style == plain || digits != text {
+		d := &clinical.Detail{}
+		v := rules.NumberOf(r.number(n, text, d))
+		v.Bound = d.Comparator
+		return v
+	}
+	return rules.TextOf(text)
+}
+
+func (r *reader) message(n node) *ExpectedMessage {
+	m := &ExpectedMessage{Line: n.line}
+	if n.shape != mapping {
+		m.Equal = r.text(n, "message")
+		return m
+	}
+	keys := r.keys(n, "a message", MessageKeys...)
+	if contains, ok := keys["contains"]; ok {
+		m.Contains = r.texts(contains, "what a message contains")
+	}
+	if len(m.Contains) == 0 {
+		r.fault(n, "write the whole message, or {contains: a part of it}", "nothing is expected of the message")
+	}
+	return m
+}
+
+// turns reads `fired` or `cleared`: times of the case's rule, or of several.
+func (r *reader) turns(c *Case, key string, n node, when clock) {
+	if n.shape != mapping {
+		c.Turns = append(c.Turns, r.instants(c.Rule, key, n, n.line, when))
+		return
+	}
+	for _, p := range n.pairs {
+		if r.rule(p.at, p.key) != nil {
+			c.Turns = append(c.Turns, r.instants(p.key, key, p.value, p.at.line, when))
+		}
+	}
+}
+
+func (r *reader) instants(rule, key string, n node, line int, when clock) Turns {
+	t := Turns{Rule: rule, Fired: key == "fired", Line: line}
+	if n.shape == scalar && n.text == "never" {
+		return t
+	}
+	items := []node{n}
+	if n.shape == sequence {
+		items = n.items
+	}
+	for _, item := range items {
+		if text := r.text(item, key); text != "" {
+			t.At = append(t.At, r.time(item, text, when))
+			t.Written = append(t.Written, text)
+		}
+	}
+	return t
+}
