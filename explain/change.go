@@ -224,7 +224,9 @@ func (s *search) numeric(in *rules.Input) bool {
 	}
 	return slices.ContainsFunc(s.terms, func(t *rules.Term) bool {
 		switch t.Op {
-		case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta:
+		case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta,
+			rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.Slope, rules.EWMA, rules.DurationAbove, rules.DurationBelow,
+			rules.Nth, rules.Distinct:
 			return takes(s.program.Inputs[t.Input], stream)
 		}
 		return false

@@ -120,7 +120,7 @@ func (l *line) lowest() float64 {
 			return false
 		}
 		switch ref.Term.Op {
-		case rules.Last, rules.First, rules.Min, rules.Max, rules.Mean:
+		case rules.Last, rules.First, rules.Min, rules.Max, rules.Mean, rules.Median, rules.EWMA, rules.Nth:
 			return true
 		}
 		return false

@@ -212,7 +212,7 @@ func (w *witness) describe(t *rules.Term, shown []member) record.Term {
 	out.Where = strings.Join(where, " and ")
 	if t.Op != rules.Active {
 		earliest, latest := w.bounds(t.Window, w.now)
-		out.Window = &record.Window{Text: quoted(t.Source), To: record.Instant(latest)}
+		out.Window = &record.Window{Text: t.Window.String(), To: record.Instant(latest)}
 		if !t.Window.All {
 			from := record.Instant(earliest)
 			out.Window.From = &from
@@ -222,13 +222,6 @@ func (w *witness) describe(t *rules.Term, shown []member) record.Term {
 		out.Latest = &record.Use{Fact: w.places[m.Order], Value: record.Value(m.value)}
 	}
 	return out
-}
-
-// quoted is the window as the term writes it, "" where it writes none.
-func quoted(source string) string {
-	_, rest, _ := strings.Cut(source, "'")
-	text, _, _ := strings.Cut(rest, "'")
-	return text
 }
 
 // fact writes a statement down with where it came from.

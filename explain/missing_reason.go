@@ -21,17 +21,29 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 	what := called(in) + inWindow(t.Window)
 	n, below, above := comparators(seen)
 	switch {
+	case t.Op == rules.MaxGap:
+		return "only one " + what + ", where a gap lies between two" + b.leftOut(t, in, seen[0].Fact.Time), nil
 	case n == 0:
 		return "no " + what + " has " + carried[in.Type] + b.leftOut(t, in, seen[0].Fact.Time), nil
 	case (t.Op == rules.Min || t.Op == rules.Max) && below && above:
 		return fmt.Sprintf("of %s some are below and some above what was measured, such as %s and %s, so that the %s is not known", what,
 			bound(seen, clinical.Below), bound(seen, clinical.Above), map[rules.Op]string{rules.Min: "least", rules.Max: "greatest"}[t.Op]), nil
+	case t.Op == rules.Nth:
+		return fmt.Sprintf("only %d %s, where nth(%v) is asked for", n, what, t.Arg.Number), nil
 	case below:
 		return uncountable(t.Op, what, bound(seen, clinical.Below)), nil
 	case above:
 		return uncountable(t.Op, what, bound(seen, clinical.Above)), nil
 	case t.Op == rules.Delta && n == 1:
 		return "only one " + what + ", where a change takes two" + b.leftOut(t, in, seen[0].Fact.Time), nil
+	}
+	switch t.Op {
+	case rules.StdDev, rules.Rise, rules.Fall:
+		if n == 1 {
+			return "only one " + what + ", where the " + t.Op.String() + " takes two" + b.leftOut(t, in, seen[0].Fact.Time), nil
+		}
+	case rules.Slope:
+		return "all of " + what + " are of one instant, or their numbers too large, and a slope takes two instants" + b.leftOut(t, in, seen[0].Fact.Time), nil
 	}
 	return "the numbers of " + what + " are too large to calculate with", nil
 }

@@ -120,6 +120,9 @@ func (l *outlook) cost(t *rules.Term) int {
 	switch t.Op {
 	case rules.Min, rules.Max:
 		return 1 + 3*len(l.window(t, l.now))
+	case rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.Slope, rules.EWMA, rules.DurationAbove, rules.DurationBelow,
+		rules.Nth, rules.Distinct, rules.MaxGap:
+		return 1 + len(l.window(t, l.now))
 	case rules.Active:
 		return 1 + 2*len(l.input(t.Input))
 	}
@@ -178,7 +181,7 @@ func missed(op rules.Op, seen []member) int {
 	switch op {
 	case rules.Exists, rules.LastTime, rules.HoursSince, rules.DaysSince:
 		return len(seen) - 1
-	case rules.Count, rules.FirstTime:
+	case rules.Count, rules.FirstTime, rules.Distinct, rules.MaxGap:
 		return min(0, len(seen)-1)
 	case rules.Last:
 		return lastIndex(seen, hasValue)

@@ -80,9 +80,10 @@ func (r *reading) measure(e rules.Expr) measure {
 
 func (r *reading) measureOfTerm(t *rules.Term) measure {
 	switch t.Op {
-	case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta:
+	case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta,
+		rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.EWMA, rules.Nth:
 		return measure{unit: r.program.Inputs[t.Input].Unit}
-	case rules.HoursSince:
+	case rules.HoursSince, rules.DurationAbove, rules.DurationBelow, rules.MaxGap:
 		return measure{unit: "h"}
 	case rules.DaysSince:
 		return measure{unit: "d"}

@@ -39,6 +39,9 @@ func (r *reading) answer(t *rules.Term, facts []member, now clinical.Instant) ru
 	case rules.Sum, rules.Mean, rules.Delta:
 		return total(t.Op, facts)
 	}
+	if t.Op >= rules.Median && t.Op <= rules.MaxGap {
+		return r.statistic(t, facts)
+	}
 	panic(fmt.Sprintf("explain: unknown term %q", t.Source))
 }
 

@@ -75,7 +75,7 @@ func (r *reading) condition(e rules.Expr) bool {
 		switch e.Term.Op {
 		case rules.Exists, rules.Active, rules.Overlaps, rules.Deceased:
 			return true
-		case rules.Last, rules.First:
+		case rules.Last, rules.First, rules.Nth:
 			return r.program.Inputs[e.Term.Input].Type == clinical.Boolean
 		}
 		return false

@@ -42,6 +42,9 @@ func (q *question) resolve() (rules.Value, clinical.Instant) {
 		return q.extreme()
 	case rules.Count, rules.Sum, rules.Mean, rules.Delta:
 		return q.aggregate()
+	case rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.Slope, rules.EWMA, rules.DurationAbove, rules.DurationBelow,
+		rules.Nth, rules.Distinct, rules.MaxGap:
+		return q.statistic()
 	case rules.Active:
 		return q.active()
 	}
@@ -53,7 +56,7 @@ func empty(op rules.Op) rules.Value {
 	switch op {
 	case rules.Exists, rules.Active:
 		return rules.BoolOf(false)
-	case rules.Count, rules.Sum:
+	case rules.Count, rules.Sum, rules.Distinct:
 		return rules.NumberOf(0)
 	}
 	return rules.Value{}

@@ -41,8 +41,9 @@ func (s *Series) fact(e *Entry) clinical.Fact {
 
 // fact is an accepted entry and its value, which is missing when it has none of the input's type.
 type fact struct {
-	entry *Entry
-	value rules.Value
+	series *Series
+	entry  *Entry
+	value  rules.Value
 }
 
 // cursor is a place between two entries of one series.
@@ -127,7 +128,7 @@ func (w *walk) next() (fact, bool) {
 		}
 		least.forward()
 		if v, ok := w.facts.accept(least.series, entry); ok {
-			return fact{entry, v}, true
+			return fact{least.series, entry, v}, true
 		}
 	}
 }
@@ -151,7 +152,7 @@ func (f *facts) latest(lower, upper clinical.Instant, valued bool) (best fact, o
 				break
 			}
 			if v, in := f.accept(s, e); in && !(valued && v.Kind == rules.Missing) {
-				best, ok = fact{e, v}, true
+				best, ok = fact{s, e, v}, true
 				break
 			}
 		}

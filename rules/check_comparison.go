@@ -72,7 +72,7 @@ func (k *checker) otherUnit(x, y Expr) string {
 		return ""
 	}
 	in := k.c.inputs[t.Term.Input]
-	if t.Term.Op != Last && t.Term.Op != First && !t.Term.Op.numeric() || in.Unit == "" || in.Unit == c.Parameter.Unit {
+	if !t.Term.Op.inUnit() || in.Unit == "" || in.Unit == c.Parameter.Unit {
 		return ""
 	}
 	return fmt.Sprintf("the parameter %q is in %s, and %q in %s", c.Name, c.Parameter.Unit, in.Name, in.Unit)

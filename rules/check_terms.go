@@ -54,15 +54,15 @@ func (k *checker) patientTerm(n ast.Node, name string) (Expr, typ) {
 		k.faultAt(n, fmt.Sprintf("there is no patient.%s", name), didYouMeanOr(name, opNamesOf(true), "there are"))
 		return nil, broken
 	}
-	return &TermRef{k.term(k.c.inputs[0], op, Window{All: true})}, op.yields(clinical.NoValue)
+	return &TermRef{k.term(k.c.inputs[0], op, Window{All: true}, Argument{})}, op.yields(clinical.NoValue)
 }
 
 // term is the one Term that asks this: of the rules at now, or of the input's `where` at the fact's time.
-func (k *checker) term(of *Input, op Op, w Window) *Term {
+func (k *checker) term(of *Input, op Op, w Window, arg Argument) *Term {
 	if k.where != nil {
-		return k.where.anchored(of, op, w)
+		return k.where.anchored(of, op, w, arg)
 	}
-	return k.c.term(of.ID, op, w)
+	return k.c.term(of.ID, op, w, arg)
 }
 
 // dotted reads `name.word`.
@@ -144,7 +144,11 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 		k.faultAt(callee, fmt.Sprintf("unknown question %q", word), didYouMeanOr(word, opNamesOf(false), "there are"))
 		return nil, broken
 	}
-	window, ok := k.window(n, op, during)
+	arg, rest, ok := k.argument(n, op)
+	if !ok {
+		return nil, broken
+	}
+	window, ok := k.window(rest, op, during)
 	if !ok || input == nil {
 		return nil, broken
 	}
@@ -153,12 +157,17 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 			"ask exists, count, last, first, or about the time")
 		return nil, broken
 	}
+	if op == Distinct && !input.valued() && input.Derived() {
+		k.faultAt(callee, fmt.Sprintf("`distinct` is for values here: which codes they have is not kept of the facts of %q", name),
+			"ask `distinct` of the input that it is made from, or ask count")
+		return nil, broken
+	}
 	if op.Elapsed() && (at != compared || k.c.now.still > 0) && !k.shown && k.where == nil {
 		k.faultAt(callee, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
 			fmt.Sprintf("write it as `%s.%s() >= 6`, or `(%s.%s() ?? 1000) >= 6`, joined to the rest by and, or, not", name, word, name, word))
 		return nil, broken
 	}
-	return &TermRef{k.term(input, op, window)}, op.yields(input.Type)
+	return &TermRef{k.term(input, op, window, arg)}, op.yields(input.Type)
 }
 
 var valueWords = [...]string{clinical.Number: "numbers", clinical.Coded: "codes", clinical.Boolean: "booleans", clinical.Text: "texts"}

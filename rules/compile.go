@@ -95,31 +95,31 @@ type termKey struct {
 	input  int
 	op     Op
 	window Window
+	arg    Argument
 }
 
 // term is the one Term that asks this.
-func (c *compiler) term(input int, op Op, w Window) *Term {
-	key := termKey{input, op, w}
+func (c *compiler) term(input int, op Op, w Window, arg Argument) *Term {
+	key := termKey{input, op, w, arg}
 	if t := c.termKeys[key]; t != nil {
 		return t
 	}
-	t := &Term{ID: len(c.terms), Input: input, Op: op, Window: w, Source: asked(c.inputs[input], op, w)}
+	t := &Term{ID: len(c.terms), Input: input, Op: op, Window: w, Arg: arg, Source: asked(c.inputs[input], op, w, arg)}
 	c.terms = append(c.terms, t)
 	c.termKeys[key] = t
 	return t
 }
 
 // asked is a term as a pack writes it.
-func asked(in *Input, op Op, w Window) string {
-	switch {
-	case op.OfPatient():
+func asked(in *Input, op Op, w Window, arg Argument) string {
+	if op.OfPatient() {
 		return "patient." + op.String()
-	case w.During:
-		return fmt.Sprintf("%s.during().%s()", in.Name, op)
-	case w.All:
-		return fmt.Sprintf("%s.%s()", in.Name, op)
 	}
-	return fmt.Sprintf("%s.%s('%s')", in.Name, op, w)
+	said := arg.said(op, w)
+	if w.During {
+		return fmt.Sprintf("%s.during().%s(%s)", in.Name, op, said)
+	}
+	return fmt.Sprintf("%s.%s(%s)", in.Name, op, said)
 }
 
 // read reads every file; the value sets first, since any pack may use them.

@@ -16,19 +16,19 @@ func (in *Input) settleIn(ruleSet string) {
 }
 
 // anchored is the input's one Term that asks this at the time of a fact.
-func (in *Input) anchored(of *Input, op Op, w Window) *Term {
+func (in *Input) anchored(of *Input, op Op, w Window, arg Argument) *Term {
 	for _, t := range in.Terms {
-		if t.Input == of.ID && t.Op == op && t.Window == w {
+		if t.Input == of.ID && t.Op == op && t.Window == w && t.Arg == arg {
 			return t
 		}
 	}
-	t := &Term{ID: len(in.Terms), Input: of.ID, Op: op, Window: w, Source: asked(of, op, w)}
+	t := &Term{ID: len(in.Terms), Input: of.ID, Op: op, Window: w, Arg: arg, Source: asked(of, op, w, arg)}
 	in.Terms = append(in.Terms, t)
 	return t
 }
 
 // question tells a term from every other of a program, whichever input it is asked for.
-func (t *Term) question() string { return fmt.Sprintf("#%d.%s%+v", t.Input, t.Op, t.Window) }
+func (t *Term) question() string { return fmt.Sprintf("#%d.%s%+v%+v", t.Input, t.Op, t.Window, t.Arg) }
 
 // during reads the inputs in a period of which the facts lie: a fact is in one that is active at its time.
 func (c *compiler) during(in *inputSource, of *Input) bool {
@@ -52,7 +52,7 @@ func (c *compiler) during(in *inputSource, of *Input) bool {
 			fine = false
 			continue
 		}
-		of.Where = append(of.Where, &TermRef{of.anchored(period, Active, Window{All: true})})
+		of.Where = append(of.Where, &TermRef{of.anchored(period, Active, Window{All: true}, Argument{})})
 	}
 	return fine
 }

@@ -88,6 +88,23 @@
 //	sum        number: 0 of none
 //	mean       number
 //	delta      number: last - first; needs two values
+//	median     number: the middle value, of an even number the mean of the two in the middle
+//	stddev     number: the standard deviation of a sample (squares divided by n-1); needs two values
+//	rise fall  number: the greatest v[j]-v[i], v[i]-v[j] over i before j in the order of facts, at least 0;
+//	           needs two values
+//	slope      number: of the least-squares line through the values, in units a day; needs two instants
+//	ewma('12h', window)  number: the weighted mean with weights 2^(-age/'12h'), where age is counted from the
+//	           latest value, not from now: the answer does not move with the clock
+//	nth(2, window)       the second value; nth(1) is the first, nth(-1) the last, nth(-2) the one before it
+//	distinct   number: how many different values; of kinds that have none, how many different sets of codes.
+//	           Numbers differ in their first twelve significant digits or in their comparator. 0 of none.
+//	max_gap    number: the longest time between two facts in succession, with or without a value, in hours;
+//	           needs two. The ends of the window are no facts: the time up to the first and from the last
+//	           does not count.
+//	duration_above(180, window) duration_below(180, window)
+//	           number: for how many hours the values were > 180, < 180. A value stands until the next one in
+//	           the window; the last stands for no time, and nothing is carried in from before the window.
+//	           With one more argument, 'carry 4h', none stands for longer than that. 0 of one value.
 //	last_time first_time   time of the latest, earliest fact
 //	hours_since days_since number: from the latest fact of the window to now, in hours, in days of 24 hours
 //	active     boolean: some fact of the input with time <= now has now <= end (no window is taken)
@@ -96,9 +113,10 @@
 //	           a year is completed at the start of the birthday (28 February for one born on the 29th)
 //	patient.sex text; patient.deceased boolean, true from the instant of death on (false while not known dead)
 //
-// Where there is nothing to answer with, a term is missing: last, first, min, max, mean of no value,
-// delta of fewer than two, the times of no fact, age of an unknown birth date. If the log never said
-// anything about the patient's person, patient.sex, age and deceased are missing.
+// Where there is nothing to answer with, a term is missing: last, first, min, max, mean, median, ewma,
+// duration_above and _below of no value, nth of fewer than that, delta, stddev, rise and fall of fewer than
+// two, slope of fewer than two instants, max_gap of fewer than two facts, the times of no fact, age of an
+// unknown birth date. If the log never said anything about the patient's person, patient.sex, age and deceased are missing.
 //
 // A pack's zone counts for the whole set: packs of one set that name different zones are a fault.
 // Packs are otherwise independent; what two of them ask alike is worked out once.
@@ -109,6 +127,16 @@
 // with that number is Below; but missing where the window has both Above and Below values; min is the
 // mirror of it (the least number; Below when any value is Below; else Above if a value with that number
 // is Above; missing with both).
+// median, stddev, rise, fall, slope and ewma are missing where a value of the window has a comparator. nth
+// passes one on. duration_above and _below are missing where it is unknown of a value that stands for some
+// time whether it is beyond the level.
+//
+// Facts whose time is not known take no part in slope, ewma, max_gap and duration_above and _below. Sums are
+// taken from the earliest fact to the latest: of stddev the mean first, then the squares of the differences
+// from it; of slope the means of time (days from the first value) and of value first, then the products and
+// squares of the differences; of ewma the products and the weights. Every term above changes, while nothing
+// is stated, only when a fact enters its window or leaves it.
+//
 // A bounded number compares as far as it is known: "<5" < 5 and "<5" <= 5 are true (also for any greater
 // number), "<5" >= 5 and "<5" > 5 false (also for any greater number), "<5" == 5 false (also for any
 // greater), "<5" != 5 true (likewise); every other comparison is unknown. ">" is the mirror. Two bounded

@@ -5,7 +5,9 @@ import "github.com/vigil-cds/vigil/internal/clinical"
 // opNames are the words that packs use, in the order of the Ops.
 var opNames = [...]string{
 	Exists: "exists", Count: "count", Last: "last", First: "first", Min: "min", Max: "max", Sum: "sum", Mean: "mean",
-	Delta: "delta", LastTime: "last_time", FirstTime: "first_time", HoursSince: "hours_since", DaysSince: "days_since",
+	Delta: "delta", Median: "median", StdDev: "stddev", Rise: "rise", Fall: "fall", Slope: "slope", EWMA: "ewma",
+	DurationAbove: "duration_above", DurationBelow: "duration_below", Nth: "nth", Distinct: "distinct", MaxGap: "max_gap",
+	LastTime: "last_time", FirstTime: "first_time", HoursSince: "hours_since", DaysSince: "days_since",
 	Active: "active", Overlaps: "overlaps", Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
 }
 
@@ -22,7 +24,12 @@ func (o Op) Elapsed() bool { return o == HoursSince || o == DaysSince }
 func (o Op) windowed() bool { return o < Active }
 
 // numeric reports whether the term asks for numbers of its input.
-func (o Op) numeric() bool { return o >= Min && o <= Delta }
+func (o Op) numeric() bool { return o >= Min && o <= DurationBelow }
+
+// inUnit reports whether a number that the term answers is in the unit of its input.
+func (o Op) inUnit() bool {
+	return o == Last || o == First || o == Nth || o >= Min && o <= EWMA && o != Slope
+}
 
 func opOf(name string, patient bool) (Op, bool) {
 	for i, n := range opNames {
@@ -49,7 +56,7 @@ func (o Op) yields(of clinical.ValueType) typ {
 		return instant
 	case Sex:
 		return text
-	case Last, First:
+	case Last, First, Nth:
 		switch of {
 		case clinical.Boolean:
 			return boolean

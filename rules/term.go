@@ -10,25 +10,36 @@ import (
 type Op uint8
 
 const (
-	Exists     Op = iota // Boolean: is there a fact in the window
-	Count                // Number: how many
-	Last                 // the value of the latest fact that has one
-	First                // the value of the earliest
-	Min                  // Number
-	Max                  // Number
-	Sum                  // Number: 0 of none
-	Mean                 // Number
-	Delta                // Number: last minus first; needs two facts
-	LastTime             // Time of the latest fact
-	FirstTime            // Time of the earliest
-	HoursSince           // Number: hours from the latest fact to now
-	DaysSince            // Number: the same in days of 24 hours
-	Active               // Boolean: is there a fact whose period holds now
-	Overlaps             // Boolean: is there another fact whose period meets that of the fact asked about
-	Age                  // Number: completed years (patient)
-	AgeMonths            // Number: completed months (patient)
-	Sex                  // Text: administrative gender (patient)
-	Deceased             // Boolean (patient)
+	Exists        Op = iota // Boolean: is there a fact in the window
+	Count                   // Number: how many
+	Last                    // the value of the latest fact that has one
+	First                   // the value of the earliest
+	Min                     // Number
+	Max                     // Number
+	Sum                     // Number: 0 of none
+	Mean                    // Number
+	Delta                   // Number: last minus first; needs two facts
+	Median                  // Number
+	StdDev                  // Number: of a sample; needs two facts
+	Rise                    // Number: the greatest climb from one value to a later one; needs two facts
+	Fall                    // Number: the greatest descent; needs two facts
+	Slope                   // Number: per day, by least squares; needs two instants
+	EWMA                    // Number: the exponentially weighted mean
+	DurationAbove           // Number: hours above a level
+	DurationBelow           // Number: hours below a level
+	Nth                     // the nth value from the earliest, or from the latest
+	Distinct                // Number: how many different values, or codes
+	MaxGap                  // Number: hours, the longest between two facts
+	LastTime                // Time of the latest fact
+	FirstTime               // Time of the earliest
+	HoursSince              // Number: hours from the latest fact to now
+	DaysSince               // Number: the same in days of 24 hours
+	Active                  // Boolean: is there a fact whose period holds now
+	Overlaps                // Boolean: is there another fact whose period meets that of the fact asked about
+	Age                     // Number: completed years (patient)
+	AgeMonths               // Number: completed months (patient)
+	Sex                     // Text: administrative gender (patient)
+	Deceased                // Boolean (patient)
 )
 
 // Term is one question to one input, or about the patient. A rule's terms are asked at now; equal ones
@@ -39,7 +50,15 @@ type Term struct {
 	Input  int // index into Program.Inputs; the patient's own stream for Age, AgeMonths, Sex, Deceased
 	Op     Op
 	Window Window
+	Arg    Argument
 	Source string // canonical text: "creatinine.min('7d')", with the pack's name before it where two packs differ: "renal/creatinine.min('7d')"
+}
+
+// Argument is what a term is given besides its window; zero for most. Two terms that differ in it ask
+// different things.
+type Argument struct {
+	Number float64 // the level of DurationAbove and DurationBelow; which value Nth asks for, never 0
+	Millis int64   // the half-life of EWMA; for how long DurationAbove and DurationBelow carry a value, 0 for as long as it takes
 }
 
 // Window says which facts a term sees at instant now: those with now-From <= time <= now-To.

@@ -157,6 +157,9 @@ func (d drawer) where(of []string, depth int, period bool) string {
 	case 2:
 		return fmt.Sprintf("%s.count(%s) %s %d", asked, window, compare, d.IntN(3))
 	case 3:
+		if d.IntN(3) == 0 {
+			return fmt.Sprintf("%s%s %s %v", numbers, d.statistic(), compare, d.number())
+		}
 		return fmt.Sprintf("%s.%s(%s) %s %v", numbers, pick(d, "last", "first", "min", "max", "sum", "mean", "delta"), window, compare, d.number())
 	case 4:
 		return fmt.Sprintf("%s.hours_since(%s) %s %v", asked, d.window(), compare, pick(d, 0.0, 1, 2, 5, 24))
@@ -354,9 +357,12 @@ func (d drawer) numeric(depth int) string {
 	}
 	if depth == 0 || d.IntN(3) == 0 {
 		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "said", "said", "tied", "second", "third")
+		if d.IntN(2) == 0 {
+			return in + d.statistic()
+		}
 		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
 		if d.IntN(12) == 0 {
-			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "stay.count('1d')", "spell.count('3d')")
+			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "drug.distinct()", "stay.distinct('3d')", "drug.max_gap()", "group.distinct()", "flag.distinct('3d')", "stay.count('1d')", "spell.count('3d')")
 		}
 		return fmt.Sprintf("%s.%s(%s)", in, op, d.window())
 	}
@@ -369,6 +375,24 @@ func (d drawer) numeric(depth int) string {
 		return fmt.Sprintf("%v", d.number())
 	}
 	return fmt.Sprintf("(%s %s %s)", d.numeric(depth-1), pick(d, "+", "-", "*", "/"), d.numeric(depth-1))
+}
+
+// statistic draws a question about all the values of a window.
+func (d drawer) statistic() string {
+	window := d.window()
+	after := ""
+	if window != "" {
+		after = ", " + window
+	}
+	switch d.IntN(4) {
+	case 0:
+		return fmt.Sprintf(".nth(%d%s)", pick(d, 1, 2, 3, -1, -2, -3), after)
+	case 1:
+		return fmt.Sprintf(".%s(%v%s%s)", pick(d, "duration_above", "duration_below"), d.number(), after, pick(d, "", ", 'carry 1h'", ", 'carry 1d'"))
+	case 2:
+		return fmt.Sprintf(".ewma(%s%s)", pick(d, "'2h'", "'1d'", "'10d'"), after)
+	}
+	return fmt.Sprintf(".%s(%s)", pick(d, "median", "stddev", "rise", "fall", "slope", "distinct", "max_gap"), window)
 }
 
 // boolean draws an atom.
@@ -385,6 +409,9 @@ func (d drawer) boolean(depth int) string {
 	case 3:
 		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "said", "given", "tied", "third"), d.window(), compare, d.IntN(5))
 	case 4:
+		if d.IntN(3) == 0 {
+			return fmt.Sprintf("group.nth(%d) %s 'a'", pick(d, 1, 2, -1, -2), pick(d, "==", "!="))
+		}
 		return fmt.Sprintf("group.%s(%s) %s 'a'", pick(d, "last", "first"), d.window(), pick(d, "==", "!="))
 	case 5:
 		return fmt.Sprintf("(flag.last(%s) ?? %t)", d.window(), d.IntN(2) == 0)

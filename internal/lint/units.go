@@ -39,7 +39,7 @@ func (l *linter) unit(in rules.WrittenInput) {
 }
 
 // valued are the questions whose answer is one of the input's values, or lies between them.
-var valued = []rules.Op{rules.Last, rules.First, rules.Min, rules.Max, rules.Mean}
+var valued = []rules.Op{rules.Last, rules.First, rules.Min, rules.Max, rules.Mean, rules.Median, rules.EWMA, rules.Nth}
 
 // threshold reports a comparison of a value with a number that no such value comes near. In a `where`, in is
 // the input whose value is meant.
