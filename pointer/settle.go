@@ -67,19 +67,26 @@ type settlement struct {
 	*evaluation
 	history    *History
 	candidates map[int32][]*Series
-	changed    map[int32][]Entry // by input: facts that came or went
-	dirty      map[int32][]span  // by derived input: the times of the facts to judge
-	answers    []rules.Value     // scratch
+	settled    map[int32]map[clinical.StreamID]*Series // by derived input: its own streams
+	changed    map[int32][]Entry                       // by input: facts that came or went
+	dirty      map[int32][]span                        // by derived input: the times of the facts to judge
+	answers    []rules.Value                           // scratch
 }
 
 func (p *Plan) settlement(h *History) *settlement {
-	s := &settlement{evaluation: p.begin(clinical.Never), history: h, candidates: map[int32][]*Series{},
+	s := &settlement{evaluation: p.begin(clinical.Never), history: h, candidates: map[int32][]*Series{}, settled: map[int32]map[clinical.StreamID]*Series{},
 		changed: map[int32][]Entry{}, dirty: map[int32][]span{}}
 	for _, series := range h.Series() {
+		fed := p.fedBy(series.ID, series.Stream)
 		if series.Stream.Kind == clinical.KindDerived {
+			for _, in := range fed.inputs { // none, if they are another rule set's
+				if s.settled[in] == nil {
+					s.settled[in] = map[clinical.StreamID]*Series{}
+				}
+				s.settled[in][series.ID] = series
+			}
 			continue
 		}
-		fed := p.fedBy(series.ID, series.Stream)
 		for _, in := range fed.inputs {
 			s.feed(in, series)
 		}
@@ -147,64 +154,74 @@ func (s *settlement) settle() (*History, []Settling) {
 				}
 			}
 		}
-		series := s.history.Get(in.Settled.ID())
-		if series == nil {
-			series = &Series{ID: in.Settled.ID(), Stream: in.Settled}
+		dirty := merged(s.dirty[id])
+		settled := s.settled[id]
+		if len(dirty) > 0 {
+			for _, source := range s.candidates[id] {
+				stream := in.SettledIn(source.Stream)
+				series := settled[stream.ID()]
+				if series == nil {
+					series = &Series{ID: stream.ID(), Stream: stream}
+				}
+				delete(settled, series.ID)
+				all = s.judge(all, in, source, series, dirty)
+			}
+			for _, series := range settled { // of whose source nothing is left
+				all = s.judge(all, in, &Series{}, series, dirty)
+			}
+			continue
 		}
-		if settling := s.judge(in, &series); len(settling.Changes) > 0 {
-			s.history = s.history.With(series)
-			all = append(all, settling)
-		}
-		if len(series.Chunks) > 0 {
+		for _, series := range settled {
 			s.feed(id, series)
 		}
 	}
 	return s.history, all
 }
 
-// judge settles the facts of an input at the times that are dirty.
-func (s *settlement) judge(in *rules.Input, series **Series) Settling {
+// judge settles the facts of a stream at the times that are dirty, and lets the input have them.
+func (s *settlement) judge(all []Settling, in *rules.Input, source, series *Series, dirty []span) []Settling {
 	id := int32(in.ID)
-	out := Settling{Stream: in.Settled}
-	for _, at := range merged(s.dirty[id]) {
-		belong := s.belonging(in, at)
-		for _, e := range within(*series, at) {
+	out := Settling{Stream: series.Stream}
+	for _, at := range dirty {
+		belong := s.belonging(in, source, at)
+		for _, e := range within(series, at) {
 			if _, still := slices.BinarySearchFunc(belong, e.Fence(), byFence); !still {
-				next, change, _ := (*series).Remove(e.Fence())
-				*series, out.Changes = next, append(out.Changes, change)
+				next, change, _ := series.Remove(e.Fence())
+				series, out.Changes = next, append(out.Changes, change)
 				s.changed[id] = append(s.changed[id], e)
 			}
 		}
 		for _, e := range belong {
-			if _, held := (*series).Get(e.Fence()); !held {
-				next, change := (*series).Insert(e)
-				*series, out.Changes = next, append(out.Changes, change)
+			if _, held := series.Get(e.Fence()); !held {
+				next, change := series.Insert(e)
+				series, out.Changes = next, append(out.Changes, change)
 				s.changed[id] = append(s.changed[id], e)
 			}
 		}
 	}
-	return out
+	if len(out.Changes) > 0 {
+		s.history = s.history.With(series)
+		all = append(all, out)
+	}
+	if len(series.Chunks) > 0 {
+		s.feed(id, series)
+	}
+	return all
 }
 
-// belonging is the facts of a derived input in a stretch of time, in order.
-func (s *settlement) belonging(in *rules.Input, at span) []Entry {
+// belonging is the facts of a source that belong to a derived input in a stretch of time, in order.
+func (s *settlement) belonging(in *rules.Input, source *Series, at span) []Entry {
 	var belong []Entry
-	for _, candidates := range s.candidates[int32(in.ID)] {
-		for c := place(candidates, at.from, true); ; c.forward() {
-			e := c.peek()
-			if e == nil || e.Time > at.to {
-				break
-			}
-			fact := candidates.fact(e)
-			if in.Candidate(&fact) && in.Admits(&fact, s.anchored(in, e)) {
-				belong = append(belong, *e)
-			}
+	for c := place(source, at.from, true); ; c.forward() {
+		e := c.peek()
+		if e == nil || e.Time > at.to {
+			return belong
+		}
+		fact := source.fact(e)
+		if in.Candidate(&fact) && in.Admits(&fact, s.anchored(in, e)) {
+			belong = append(belong, *e)
 		}
 	}
-	if len(s.candidates[int32(in.ID)]) > 1 {
-		slices.SortFunc(belong, func(x, y Entry) int { return byFence(x, y.Fence()) })
-	}
-	return belong
 }
 
 func within(s *Series, at span) []Entry {

@@ -72,9 +72,11 @@ func belonging(p *Plan, h *History) map[string][]Fence {
 	all := map[string][]Fence{}
 	for _, id := range p.Program.Derived() {
 		in := p.Program.Inputs[id]
-		if s := h.Get(in.Settled.ID()); s != nil {
-			for _, e := range within(s, span{clinical.Never, clinical.Forever}) {
-				all[in.Name] = append(all[in.Name], e.Fence())
+		for _, s := range h.Series() {
+			if slices.Contains(s.Stream.Codes, in.Settled) {
+				for _, e := range within(s, span{clinical.Never, clinical.Forever}) {
+					all[in.Name] = append(all[in.Name], e.Fence())
+				}
 			}
 		}
 	}

@@ -281,7 +281,7 @@ func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Pro
 			continue
 		}
 		in.settleIn(hash)
-		p.index.addCode(clinical.KindDerived, in.Settled.Codes[0], in)
+		p.index.addCode(clinical.KindDerived, in.Settled, in)
 		p.candidates.add(in)
 		p.derived = append(p.derived, int32(in.ID))
 	}

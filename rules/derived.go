@@ -10,9 +10,15 @@ import (
 // Derived reports whether it depends on other facts which facts belong to the input.
 func (in *Input) Derived() bool { return len(in.Terms) > 0 }
 
-// settleIn names the stream of the facts that belong. Another rule set may mean other facts by the input.
+// settleIn names the facts that belong. Another rule set may mean other facts by the input.
 func (in *Input) settleIn(ruleSet string) {
-	in.Settled = clinical.NewStream(clinical.KindDerived, clinical.Code(fmt.Sprintf("%.16s|%d", ruleSet, in.ID)))
+	in.Settled = clinical.Code(fmt.Sprintf("%.16s|%d", ruleSet, in.ID))
+}
+
+// SettledIn is the stream of those facts of another stream that belong to a derived input. It has the codes
+// of that stream besides its own, so that facts stay apart that are of different things.
+func (in *Input) SettledIn(s clinical.Stream) clinical.Stream {
+	return clinical.NewStream(clinical.KindDerived, append([]clinical.Code{in.Settled}, s.Codes...)...)
 }
 
 // anchored is the input's one Term that asks this at the time of a fact.

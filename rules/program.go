@@ -40,9 +40,9 @@ type Input struct {
 
 	// Terms are what Where asks of other inputs and of the patient, at the time of the fact: with any, the
 	// input is derived. Which facts belong to it depends on other facts, and is settled when data arrives.
-	// The engine keeps the facts that do in the stream Settled, of clinical.KindDerived.
+	// The engine keeps the facts that do in streams of clinical.KindDerived, with the code Settled: see SettledIn.
 	Terms   []*Term
-	Settled clinical.Stream
+	Settled clinical.Code
 
 	accept accept // Where and the unit, compiled
 }

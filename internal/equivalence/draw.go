@@ -362,7 +362,7 @@ func (d drawer) numeric(depth int) string {
 		}
 		op := pick(d, "last", "last", "first", "min", "max", "sum", "mean", "delta", "count", "count")
 		if d.IntN(12) == 0 {
-			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "drug.distinct()", "stay.distinct('3d')", "drug.max_gap()", "group.distinct()", "flag.distinct('3d')", "stay.count('1d')", "spell.count('3d')")
+			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "drug.distinct()", "spell.distinct()", "tied.distinct()", "stay.distinct('3d')", "drug.max_gap()", "group.distinct()", "flag.distinct('3d')", "stay.count('1d')", "spell.count('3d')")
 		}
 		return fmt.Sprintf("%s.%s(%s)", in, op, d.window())
 	}
