@@ -78,7 +78,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 	}
 	c.use(parent.used...)
 	p := parent.input
-	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
+	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, Substance: p.Substance, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
 }
 
 // valueTypes are what `value:` can say.
@@ -87,7 +87,6 @@ var valueTypes = map[string]clinical.ValueType{"number": clinical.Number, "code"
 func (c *compiler) plainInput(in *inputSource) *Input {
 	r := reader{&c.report}
 	out := &Input{Kind: in.kind, Type: clinical.Number}
-	fine := true
 	if in.value != nil {
 		word := r.word(in.value, "value")
 		t, known := valueTypes[word]
@@ -99,21 +98,7 @@ func (c *compiler) plainInput(in *inputSource) *Input {
 		}
 		out.Type = t
 	}
-	if in.unit != nil {
-		out.Unit = r.word(in.unit, "unit")
-		switch unit, err := newUnit(out.Unit, c.opts.Units); {
-		case out.Unit == "":
-			fine = false
-		case out.Type != clinical.Number:
-			c.add(in.unit.at(), fmt.Sprintf("the values of %q are %s: they have no unit", in.name, valueWords[out.Type]), "drop `unit`")
-			fine = false
-		case err != nil:
-			c.add(in.unit.at(), fmt.Sprintf("unknown unit %q", out.Unit), "units are written in UCUM, as in mg/dL, mmol/L, Cel: "+err.Error())
-			fine = false
-		default:
-			out.accept.unit = unit
-		}
-	}
+	fine := c.unit(in, out)
 	every := in.codes.shape == scalar && in.codes.text == "any"
 	if !every {
 		codes, set := c.codesOf(in)
@@ -212,7 +197,7 @@ func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
 // belongs to what is shared, since answers show it: a rule's values bear the names that its author gave.
 func (c *compiler) share(made *Input, in *inputSource) *Input {
 	var key strings.Builder
-	fmt.Fprintf(&key, "%s %d %d %q %t", in.name, made.Kind, made.Type, made.Unit, made.Codes == nil)
+	fmt.Fprintf(&key, "%s %d %d %q %q %t", in.name, made.Kind, made.Type, made.Unit, made.Substance, made.Codes == nil)
 	codes := make([]string, 0, len(made.Codes))
 	for code := range made.Codes {
 		codes = append(codes, string(code))
