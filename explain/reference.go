@@ -21,7 +21,6 @@ type Reference struct {
 
 	conversions sync.Map // [3]string, from and to and the substance → conversion
 	takers      sync.Map // a stream's key → []int, the inputs that list one of its codes
-	digests     sync.Map // *rules.ValueSet → string, the hash of its codes
 	once        sync.Once
 	unstated    []rules.Truth // by rule: see baseline
 }

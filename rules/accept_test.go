@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -300,6 +302,9 @@ rules:
 	}
 	require.Equal(t, "nsaids", sets["nsaid"].Name)
 	require.Equal(t, sets["nsaid"], sets["recent"])
-	require.Equal(t, &ValueSet{Name: "Dialysis", URL: "http://example.org/dialysis", Version: "2", Codes: []clinical.Code{"snomed|302497006"}}, sets["dialysis"])
+	digest := sha256.Sum256([]byte("snomed|302497006\n"))
+	require.Equal(t, &ValueSet{Name: "Dialysis", URL: "http://example.org/dialysis", Version: "2", Codes: []clinical.Code{"snomed|302497006"},
+		Digest: hex.EncodeToString(digest[:]), File: "d.json", Line: 1, UsedBy: []string{"p/dialysis"}}, sets["dialysis"])
+	require.Equal(t, []*ValueSet{sets["dialysis"], sets["nsaid"]}, program.ValueSets)
 	require.Nil(t, sets["listed"])
 }

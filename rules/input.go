@@ -39,6 +39,7 @@ func (c *compiler) resolve(in *inputSource) {
 	if made == nil {
 		return
 	}
+	made.Pack, made.Name = in.pack.name, in.name
 	if !c.during(in, made) {
 		return
 	}
@@ -134,35 +135,11 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	if name == "" {
 		return nil, nil
 	}
-	set := c.valueSet(in.pack, name, n.at())
+	set := c.valueSet(in.pack, name, n.at(), in.pack.name+"/"+in.name)
 	if set == nil {
 		return nil, nil
 	}
 	return set.Codes, set
-}
-
-// valueSet finds one of the pack's own value sets, or one of a FHIR file; nil after a fault.
-func (c *compiler) valueSet(p *pack, name string, at position) *ValueSet {
-	if set, ok := p.valueSets[name]; ok {
-		p.usedSets[set] = true
-		return set
-	}
-	if set, ok := c.valueSets[name]; ok {
-		return set
-	}
-	var names []string
-	for s := range p.valueSets {
-		names = append(names, s)
-	}
-	for s := range c.valueSets {
-		names = append(names, s)
-	}
-	hint := "declare it under `valuesets:`, or add its FHIR file to the set"
-	if near := didYouMean(name, names); near != "" {
-		hint = near
-	}
-	c.add(at, fmt.Sprintf("unknown value set %q", name), hint)
-	return nil
 }
 
 func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
@@ -212,7 +189,7 @@ func (c *compiler) share(made *Input, in *inputSource) *Input {
 	if shared := c.inputKeys[key.String()]; shared != nil {
 		return shared
 	}
-	made.ID, made.Pack, made.Name = len(c.inputs), in.pack.name, in.name
+	made.ID = len(c.inputs)
 	made.compile()
 	c.inputs = append(c.inputs, made)
 	c.inputKeys[key.String()] = made

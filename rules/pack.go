@@ -224,8 +224,10 @@ func readPack(name string, data []byte, report *report) *pack {
 	if n := keys["valuesets"]; n != nil && r.is(n, mapping, "valuesets") {
 		for _, v := range n.pairs {
 			name := v.key.text
-			p.valueSetAt[name] = v.key.at()
-			p.valueSets[name] = &ValueSet{Name: name, Codes: r.codes(v.value, "the value set "+strconv.Quote(name))}
+			at := v.key.at()
+			p.valueSetAt[name] = at
+			set := &ValueSet{Name: name, Codes: r.codes(v.value, "the value set "+strconv.Quote(name)), File: at.file, Line: at.line}
+			p.valueSets[name] = set.settle()
 		}
 	}
 	if n := keys["inputs"]; n != nil && r.is(n, mapping, "inputs") {

@@ -10,7 +10,7 @@ import (
 // Program is a compiled rule set. It is immutable: any number of goroutines may use one at the same
 // time, and nothing it returns may be changed.
 type Program struct {
-	Hash   string // of the set's content, hex; names it in the log, in rows and in answers
+	Hash   string // of the set's content, value sets included, hex; names it in the log, in rows and in answers
 	Zone   *time.Location
 	Units  map[string]string // the site's unit spellings, as given to Compile
 	Inputs []*Input          // Inputs[0] is always the patient's own stream
@@ -19,6 +19,8 @@ type Program struct {
 	Rules  []*Rule
 	// Parameters is what the packs let a site set, by pack and as they stand there, with what is in force.
 	Parameters []*Parameter
+	// ValueSets are those of the packs and of the files, used or not, by name, url and version.
+	ValueSets []*ValueSet
 
 	rulesOfInput [][]int32 // input → rules that a fact of it can change
 	index        inputIndex
