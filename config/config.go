@@ -13,13 +13,15 @@ type Config struct {
 	Parameters Parameters `koanf:"parameters" doc:"The site's own values of parameters of its rule packs, each within the bounds that the pack draws: {renal: {potassium_limit: 5.8}} in a file, renal.potassium_limit=5.8,… elsewhere. They are part of the rule set, and a change of one is a change of the rules."`
 	Clock      string     `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
 	Zone       string     `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
-	Roles      []string   `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts)."`
-	Kafka      Kafka      `koanf:"kafka"`
-	Store      Store      `koanf:"store"`
-	Explain    Explain    `koanf:"explain"`
-	Limits     Limits     `koanf:"limits"`
-	HTTP       HTTP       `koanf:"http"`
-	Log        Log        `koanf:"log"`
+	// Units is the site's own spellings of units, each with its UCUM code.
+	Units   map[string]string `koanf:"units" doc:"The site's own spellings of units, each with the UCUM code that is meant: they come before the usual ones that vigil units list shows. A spelling that is a UCUM code for something else is refused. The spellings are part of what rules mean: give every process the same, and replay after a change."`
+	Roles   []string          `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts)."`
+	Kafka   Kafka             `koanf:"kafka"`
+	Store   Store             `koanf:"store"`
+	Explain Explain           `koanf:"explain"`
+	Limits  Limits            `koanf:"limits"`
+	HTTP    HTTP              `koanf:"http"`
+	Log     Log               `koanf:"log"`
 }
 
 // Kafka says where the log is kept.

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,25 @@ func TestALaterSourceWins(t *testing.T) {
 	require.Equal(t, Bytes(1<<20), c.Limits.Body)
 	require.Equal(t, "5s", c.HTTP.MaxWait.String())
 	require.Equal(t, Default().Kafka.Partitions, c.Kafka.Partitions)
+}
+
+func TestASitesUnitsAreReadFromEverySource(t *testing.T) {
+	want := map[string]string{"MILLIMOL": "mmol/L", "Tsd./uL": "10*3/uL"}
+	for name, s := range map[string]Sources{
+		"file":     {File: write(t, "units:\n  MILLIMOL: mmol/L\n  Tsd./uL: 10*3/uL\n")},
+		"variable": {Environ: []string{"VIGIL_UNITS=MILLIMOL=mmol/L, Tsd./uL=10*3/uL"}},
+		"flag":     {Environ: []string{"VIGIL_UNITS=other=mg"}, Flags: parse(t, "--units=MILLIMOL=mmol/L,Tsd./uL=10*3/uL")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := Load(s)
+			require.NoError(t, err)
+			require.Equal(t, want, c.Units)
+		})
+	}
+	for text, want := range map[string]string{"units: [mg]": "is not names with values", "units: {a: {b: c}}": "is not a text", "units: loud": "is not a pair"} {
+		_, err := Load(Sources{File: write(t, text)})
+		require.ErrorContains(t, err, want, text)
+	}
 }
 
 func TestTheVariableNamesTheFile(t *testing.T) {
@@ -117,6 +137,14 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 		{"roles", "one or more of intake, rules, explain", func(c *Config) { c.Roles = nil }},
 		{"roles", "use intake or rules or explain", func(c *Config) { c.Roles = []string{"cook"} }},
 		{"roles", "name each role once", func(c *Config) { c.Roles = []string{RoleRules, RoleRules} }},
+		{"units", "keep to 1000", func(c *Config) {
+			c.Units = map[string]string{}
+			for i := range 1001 {
+				c.Units[fmt.Sprintf("unit-no-%d", i)] = "mmol/L"
+			}
+		}},
+		{"units", "UCUM code, as in", func(c *Config) { c.Units = map[string]string{"MILLIMOL": "furlong"} }},
+		{"units", "the sender's interface", func(c *Config) { c.Units = map[string]string{"C": "Cel"} }},
 		{"kafka.partitions", "from 1 to 32768", func(c *Config) { c.Kafka.Partitions = 0 }},
 		{"kafka.replication", "set kafka.brokers", func(c *Config) { c.Kafka.Replication = 3 }},
 		{"kafka.listen", "from 0 to 65535", func(c *Config) { c.Kafka.Listen = 65536 }},
@@ -164,6 +192,7 @@ func TestWhatIsPrintedLoadsBackTheSame(t *testing.T) {
 	c.Rules = "# not: a comment"
 	c.Kafka.Brokers = []string{"kafka-1:9092", "kafka-2:9092"}
 	c.Limits.Body = 5000
+	c.Units = map[string]string{"MILLIMOL": "mmol/L", "x Tsd. / uL": "10*3/uL", "µ: #": "umol"}
 	var b bytes.Buffer
 	require.NoError(t, c.Print(&b))
 	back, err := Load(Sources{File: write(t, b.String())})

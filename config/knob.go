@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +55,8 @@ func (k knob) kind(c *Config) string {
 	switch k.field(c).Interface().(type) {
 	case []string:
 		return "list"
+	case map[string]string:
+		return "pairs"
 	case int:
 		return "number"
 	case Parameters:
@@ -67,8 +71,15 @@ func (k knob) kind(c *Config) string {
 
 // text writes the knob's present value as a flag or variable would give it.
 func (k knob) text(c *Config) string {
-	if list, ok := k.field(c).Interface().([]string); ok {
-		return strings.Join(list, ",")
+	switch v := k.field(c).Interface().(type) {
+	case []string:
+		return strings.Join(v, ",")
+	case map[string]string:
+		var pairs []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			pairs = append(pairs, name+"="+v[name])
+		}
+		return strings.Join(pairs, ",")
 	}
 	return fmt.Sprint(k.field(c).Interface())
 }
@@ -82,6 +93,9 @@ func (k knob) set(c *Config, raw any) error {
 	}
 	if p, ok := field.Addr().Interface().(*Parameters); ok {
 		return setParameters(p, raw)
+	}
+	if pairs, ok := field.Addr().Interface().(*map[string]string); ok {
+		return setPairs(pairs, raw)
 	}
 	var text string
 	switch v := raw.(type) {
@@ -138,5 +152,37 @@ func setList(list *[]string, raw any) error {
 		return fmt.Errorf("%v is not a list", raw)
 	}
 	*list = out
+	return nil
+}
+
+func setPairs(pairs *map[string]string, raw any) error {
+	out := map[string]string{}
+	switch v := raw.(type) {
+	case string:
+		for item := range strings.SplitSeq(v, ",") {
+			if item = strings.TrimSpace(item); item == "" {
+				continue
+			}
+			i := strings.LastIndexByte(item, '=')
+			if i < 0 {
+				return fmt.Errorf("%q is not a pair such as name=value", item)
+			}
+			out[strings.TrimSpace(item[:i])] = strings.TrimSpace(item[i+1:])
+		}
+	case map[string]any:
+		for name, value := range v {
+			text, ok := value.(string)
+			if !ok {
+				return fmt.Errorf("%v, which %q is to mean, is not a text", value, name)
+			}
+			out[name] = text
+		}
+	default:
+		return fmt.Errorf("%v is not names with values", raw)
+	}
+	*pairs = nil
+	if len(out) > 0 {
+		*pairs = out
+	}
 	return nil
 }

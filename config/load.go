@@ -53,6 +53,7 @@ func Load(s Sources) (Config, error) {
 // forms says how each kind of knob is written.
 var forms = map[string]string{
 	"list":       "[a, b] in a file, a,b elsewhere",
+	"pairs":      "{name: value} in a file, name=value with commas between them elsewhere",
 	"number":     "a whole number",
 	"size":       "a size such as 16MiB",
 	"duration":   "a duration such as 30s or 1m30s",
@@ -86,6 +87,10 @@ func (l *loader) merge(p koanf.Provider, parser koanf.Parser, source func(key st
 		keys = append(keys, parametersKey) // its names are those of packs
 	}
 	for _, key := range keys {
+		key = l.whole(key)
+		if _, met := l.source[key]; met && taken[key] != nil {
+			continue
+		}
 		if l.take(key, layer.Get(key), source(key)) {
 			taken[key] = layer.Get(key)
 			l.source[key] = source(key)
@@ -94,6 +99,16 @@ func (l *loader) merge(p koanf.Provider, parser koanf.Parser, source func(key st
 	if err := l.values.Load(confmap.Provider(taken, "."), nil); err != nil {
 		l.faults = append(l.faults, Fault{Source: source(""), Problem: err.Error()})
 	}
+}
+
+// whole is the knob that a key is a part of, where the knob holds pairs, and else the key itself.
+func (l *loader) whole(key string) string {
+	for _, k := range l.known {
+		if k.kind(&l.config) == "pairs" && strings.HasPrefix(key, k.key+".") {
+			return k.key
+		}
+	}
+	return key
 }
 
 // take says whether a key is a knob with something in it, and reports it when it is no knob.

@@ -48,6 +48,11 @@ func (k knob) yaml(c *Config) (string, error) {
 		if value = v; v == nil {
 			value = Parameters{}
 		}
+	case map[string]string:
+		value = v
+		if v == nil {
+			value = map[string]string{}
+		}
 	}
 	out, err := yaml.MarshalWithOptions(value, yaml.Flow(true), yaml.JSON())
 	return strings.TrimSpace(string(out)), err

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"regexp"
@@ -9,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vigil-cds/vigil/internal/ucum"
 )
 
 // Validate reports everything that is wrong with the values, as Faults; nil when nothing is. It looks at
@@ -36,6 +40,7 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.oneOf("clock", c.Clock, ClockWall, ClockLog)
 	v.zone("zone", c.Zone)
 	v.roles(c.Roles)
+	v.units(c.Units)
 
 	for _, b := range c.Kafka.Brokers {
 		v.address("kafka.brokers", b, "kafka-1:9092")
@@ -125,6 +130,22 @@ func (v *validation) zone(key, name string) {
 	_, err := time.LoadLocation(name)
 	v.check(key, err == nil && name != "" && name != "Local", strconv.Quote(name)+" is not a time zone",
 		"use an IANA name such as Europe/Berlin or UTC")
+}
+
+// maxUnits is how many spellings of its own a site may have.
+const maxUnits = 1000
+
+func (v *validation) units(units map[string]string) {
+	v.check("units", len(units) <= maxUnits, fmt.Sprintf("%d spellings are too many", len(units)), fmt.Sprintf("keep to %d", maxUnits))
+	for _, spelling := range slices.Sorted(maps.Keys(units)) {
+		if err := ucum.CheckAlias(spelling, units[spelling]); err != nil {
+			mend := "write a UCUM code, as in {MILLIMOL: mmol/L}; vigil units list shows the usual spellings"
+			if errors.Is(err, ucum.ErrMeaning) {
+				mend = "leave it out, and have the sender's interface write what it means"
+			}
+			v.check("units", false, fmt.Sprintf("%q cannot stand for %q: %v", spelling, units[spelling], err), mend)
+		}
+	}
 }
 
 func (v *validation) roles(roles []string) {

@@ -105,7 +105,7 @@ func (s *search) stating(in *rules.Input, pattern clinical.Fact, x float64) clin
 	}
 	pattern.Number = x
 	if in.Unit != "" {
-		back := s.conversion(in.Unit, d.Unit)
+		back := s.conversion(in.Unit, d.Unit, in.Substance)
 		if d.Unit == "" || !back.ok {
 			d.Unit = in.Unit
 		} else {

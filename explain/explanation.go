@@ -1,8 +1,6 @@
 package explain
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -314,16 +312,7 @@ func (r *Reference) valueSets(terms []*rules.Term) []record.ValueSet {
 		}
 	}
 	for _, set := range met {
-		digest, ok := r.digests.Load(set)
-		if !ok {
-			h := sha256.New()
-			for _, c := range set.Codes {
-				h.Write([]byte(string(c) + "\n"))
-			}
-			digest = hex.EncodeToString(h.Sum(nil))
-			r.digests.Store(set, digest)
-		}
-		sets = append(sets, record.ValueSet{Name: set.Name, URL: set.URL, Version: set.Version, Codes: len(set.Codes), Hash: digest.(string)})
+		sets = append(sets, record.ValueSet{Name: set.Name, URL: set.URL, Version: set.Version, Codes: len(set.Codes), Hash: set.Digest})
 	}
 	return sets
 }

@@ -87,6 +87,26 @@ func TestAnExplanationNamesTheValueSets(t *testing.T) {
 	require.Equal(t, []record.ValueSet{{Name: "nsaids", Codes: 1, Hash: hex.EncodeToString(digest[:])}}, e.RuleSet.ValueSets)
 }
 
+func TestAnExplanationShowsAnAmountAsItWasSentAndAsItWasUsed(t *testing.T) {
+	p := compiled(t, `pack: p
+inputs:
+  creatinine: {observation: ["loinc|2160-0"], unit: mg/dL, molar_mass: 113.12 g/mol}
+  high: {from: creatinine, where: value > reference_high}
+rules:
+  - {id: r, title: t, severity: info, source: s, when: creatinine.last() >= 1.5 and high.exists()}
+`)
+	limit := []clinical.Attribute{{Name: clinical.AttrReferenceHigh, Numeric: true, Number: 104}}
+	h := inOrder(observation(noon-hour, 176.8, &clinical.Detail{Type: clinical.Number, Unit: "µmol/L", Attributes: limit}))
+	e := NewReference(p).Answer(ruleOf(t, p, "r"), h, noon, horizon, frame)
+
+	require.Equal(t, record.True, e.Truth)
+	require.Equal(t, 176.8, e.Facts[0].Value.Num)
+	require.Equal(t, "µmol/L", e.Facts[0].Unit)
+	require.Equal(t, "mg/dL", e.Terms[0].Unit)
+	require.InEpsilon(t, 176.8*113.12/10_000, e.Terms[0].Uses[0].Value.Num, 1e-15)
+	require.Zero(t, rules.Compare(1.9999616, e.Terms[0].Value.Num))
+}
+
 func TestAWindowOfManyFactsShowsTheLatestAndThoseThatDecide(t *testing.T) {
 	p := compiled(t, kidneyPack)
 	h := inOrder(result(noon-6*day, 1))

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -67,7 +68,7 @@ func (r *Reference) valueIn(in *rules.Input, f clinical.Fact, d *clinical.Detail
 	}
 	switch d.Type {
 	case clinical.Number:
-		number, ok := r.convert(f.Number, d.Unit, in.Unit)
+		number, ok := r.convert(f.Number, d.Unit, in.Unit, in.Substance)
 		if !ok {
 			return rules.Value{}, false
 		}
@@ -84,16 +85,16 @@ func (r *Reference) valueIn(in *rules.Input, f clinical.Fact, d *clinical.Detail
 	return rules.Value{}, true
 }
 
-// convert takes a number to the input's unit. An input without a unit takes numbers as they are; with
+// convert takes a number of a substance to the unit asked for. An input without a unit takes numbers as they are; with
 // one, a number without a unit, or in a unit that does not convert, is refused.
-func (r *Reference) convert(x float64, from, to string) (float64, bool) {
+func (r *Reference) convert(x float64, from, to string, of ucum.Substance) (float64, bool) {
 	if to == "" {
 		return x, true
 	}
 	if from == "" {
 		return 0, false
 	}
-	c := r.conversion(from, to)
+	c := r.conversion(from, to, of)
 	if !c.ok {
 		return 0, false
 	}
@@ -107,7 +108,7 @@ func (r *Reference) limit(in *rules.Input, d *clinical.Detail, number float64) r
 	if in.Type != clinical.Number || d.Type != clinical.Number {
 		return rules.NumberOf(number)
 	}
-	if converted, ok := r.convert(number, d.Unit, in.Unit); ok {
+	if converted, ok := r.convert(number, d.Unit, in.Unit, in.Substance); ok {
 		return rules.NumberOf(converted)
 	}
 	return rules.Value{}

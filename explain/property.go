@@ -2,6 +2,7 @@ package explain
 
 import (
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -73,18 +74,18 @@ func (r *Reference) propertyOf(in *rules.Input, f clinical.Fact, value rules.Val
 	case clinical.AttrReferenceLow, clinical.AttrReferenceHigh:
 		return property{value: r.limit(in, d, a.Number)}
 	case clinical.AttrValueLow, clinical.AttrValueHigh:
-		return property{value: r.number(a.Number, d.Unit, in.Unit)}
+		return property{value: r.number(a.Number, d.Unit, in.Unit, in.Substance)}
 	case clinical.AttrDose:
-		return property{value: r.number(a.Number, sentUnit(d, clinical.AttrDoseUnit), ref.Unit)}
+		return property{value: r.number(a.Number, sentUnit(d, clinical.AttrDoseUnit), ref.Unit, ucum.Substance{})}
 	case clinical.AttrRate:
-		return property{value: r.number(a.Number, sentUnit(d, clinical.AttrRateUnit), ref.Unit)}
+		return property{value: r.number(a.Number, sentUnit(d, clinical.AttrRateUnit), ref.Unit, ucum.Substance{})}
 	}
 	return property{value: rules.NumberOf(a.Number)}
 }
 
-// number is x in another unit, missing where it cannot be converted; in no unit it is as it was sent.
-func (r *Reference) number(x float64, from, to string) rules.Value {
-	if converted, ok := r.convert(x, from, to); ok {
+// number is x of a substance in another unit, missing where it cannot be converted; in no unit it is as it was sent.
+func (r *Reference) number(x float64, from, to string, of ucum.Substance) rules.Value {
+	if converted, ok := r.convert(x, from, to, of); ok {
 		return rules.NumberOf(converted)
 	}
 	return rules.Value{}

@@ -19,9 +19,8 @@ type Reference struct {
 	rests   [][]int                      // by input: see restsOn
 	terms   map[rules.Expr][]*rules.Term // of each rule's condition
 
-	conversions sync.Map // [2]string, from and to → conversion
+	conversions sync.Map // [3]string, from and to and the substance → conversion
 	takers      sync.Map // a stream's key → []int, the inputs that list one of its codes
-	digests     sync.Map // *rules.ValueSet → string, the hash of its codes
 	once        sync.Once
 	unstated    []rules.Truth // by rule: see baseline
 }
@@ -93,9 +92,10 @@ type conversion struct {
 	ok bool
 }
 
-// conversion finds the way from a unit to the input's. A site may spell units in ways of its own.
-func (r *Reference) conversion(from, to string) conversion {
-	key := [2]string{from, to}
+// conversion finds the way from one unit to another for the substance measured. A site may spell units in
+// ways of its own.
+func (r *Reference) conversion(from, to string, of ucum.Substance) conversion {
+	key := [3]string{from, to, of.String()}
 	if known, ok := r.conversions.Load(key); ok {
 		return known.(conversion)
 	}
@@ -104,7 +104,7 @@ func (r *Reference) conversion(from, to string) conversion {
 	if err == nil {
 		var target ucum.Unit
 		if target, err = ucum.ParseLoose(to, r.program.Units); err == nil {
-			c.Conversion, err = ucum.Between(source, target)
+			c.Conversion, err = of.Between(source, target)
 		}
 	}
 	c.ok = err == nil

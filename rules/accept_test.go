@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -158,6 +160,54 @@ func TestASitesOwnUnitSpellingsCount(t *testing.T) {
 	require.Equal(t, "mmol/L", p.Units["MILLIMOL"])
 }
 
+func TestMassAmountAndEquivalentsConvertByTheSubstanceDeclared(t *testing.T) {
+	_, in := inputsOf(t, `
+  creatinine: {observation: any, unit: mg/dL, molar_mass: 113.12 g/mol}
+  high: {from: creatinine, where: value > reference_high}
+  calcium: {observation: any, unit: mmol/L, molar_mass: 40.078 mg/mmol, valence: 2}
+  sodium: {observation: any, unit: mmol/L, valence: 1}
+  undeclared: {observation: any, unit: mg/dL}
+`, CompileOptions{})
+	for _, c := range []struct {
+		input  string
+		number float64
+		unit   string
+		want   float64 // 0: does not belong
+	}{
+		{"creatinine", 1.2, "mg/dL", 1.2},
+		{"creatinine", 88.4, "umol/L", 0.99998080},
+		{"creatinine", 88.4, "UMOLL", 0.99998080},
+		{"creatinine", 88.4, "µmol/l", 0.99998080},
+		{"creatinine", 0.0884, "mmol/L", 0.99998080},
+		{"creatinine", 2, "meq/L", 0},
+		{"creatinine", 2, "mmol", 0},
+		{"high", 88.4, "umol/L", 0},
+		{"high", 106, "umol/L", 1.199072},
+		{"calcium", 10, "mg/dL", 2.49513448774889},
+		{"calcium", 5, "meq/L", 2.5},
+		{"calcium", 5, "mEq/L", 2.5},
+		{"sodium", 140, "meq/L", 140},
+		{"sodium", 140, "mg/dL", 0},
+		{"undeclared", 88.4, "umol/L", 0},
+	} {
+		v, ok := in[c.input].Accept(&clinical.Fact{Number: c.number, Detail: &clinical.Detail{Type: clinical.Number, Unit: c.unit, Attributes: []clinical.Attribute{numeric("reference_high", 100)}}})
+		require.Equal(t, c.want != 0, ok, "%v", c)
+		require.Zero(t, Compare(c.want, v.Num), "%v: %v", c, v)
+	}
+	require.Equal(t, "113.12 g/mol", in["high"].Substance.String())
+}
+
+func TestInputsOfAnotherSubstanceAreOthers(t *testing.T) {
+	p, err := Compile([]clinical.File{
+		{Name: "a.yaml", Data: []byte("pack: a\ninputs: {k: {observation: any, unit: mg/dL, molar_mass: 113.12 g/mol}}")},
+		{Name: "b.yaml", Data: []byte("pack: b\ninputs: {k: {observation: any, unit: mg/dL, molar_mass: 0.11312 kg/mol}}")},
+		{Name: "c.yaml", Data: []byte("pack: c\ninputs: {k: {observation: any, unit: mg/dL, molar_mass: 113 g/mol}}")},
+		{Name: "d.yaml", Data: []byte("pack: d\ninputs: {k: {observation: any, unit: mg/dL}}")},
+	}, CompileOptions{})
+	require.NoError(t, err)
+	require.Len(t, p.Inputs, 1+3)
+}
+
 func TestUnconvertibleNamesTheInputsThatWouldTakeTheFactButForItsUnit(t *testing.T) {
 	p, in := inputsOf(t, `
   plain: {observation: ["loinc|1-1"]}
@@ -252,6 +302,9 @@ rules:
 	}
 	require.Equal(t, "nsaids", sets["nsaid"].Name)
 	require.Equal(t, sets["nsaid"], sets["recent"])
-	require.Equal(t, &ValueSet{Name: "Dialysis", URL: "http://example.org/dialysis", Version: "2", Codes: []clinical.Code{"snomed|302497006"}}, sets["dialysis"])
+	digest := sha256.Sum256([]byte("snomed|302497006\n"))
+	require.Equal(t, &ValueSet{Name: "Dialysis", URL: "http://example.org/dialysis", Version: "2", Codes: []clinical.Code{"snomed|302497006"},
+		Digest: hex.EncodeToString(digest[:]), File: "d.json", Line: 1, UsedBy: []string{"p/dialysis"}}, sets["dialysis"])
+	require.Equal(t, []*ValueSet{sets["dialysis"], sets["nsaid"]}, program.ValueSets)
 	require.Nil(t, sets["listed"])
 }

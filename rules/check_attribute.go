@@ -218,7 +218,7 @@ func (k *checker) inSet(n *ast.BinaryNode, call *ast.CallNode, x Expr, tx typ) (
 		k.fault(call, "`valueset` takes the name of one value set", "write it in quotes, as in `reason in valueset('sepsis')`")
 		return nil, broken
 	}
-	set := k.c.valueSet(k.pack, name.Value, k.source.within(k.base+name.Location().From))
+	set := k.c.valueSet(k.pack, name.Value, k.source.within(k.base+name.Location().From), k.where.Pack+"/"+k.where.Name)
 	if set == nil {
 		return nil, broken
 	}

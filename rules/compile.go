@@ -37,7 +37,7 @@ func Compile(files []clinical.File, opts CompileOptions) (*Program, error) {
 func newCompiler(opts CompileOptions) *compiler {
 	opts.Units = maps.Clone(opts.Units)
 	c := &compiler{
-		opts: opts, valueSets: valueSetFiles{}, inputKeys: map[string]*Input{}, termKeys: map[termKey]*Term{},
+		opts: opts, inputKeys: map[string]*Input{}, termKeys: map[termKey]*Term{},
 		atomKeys: map[string]*Atom{}, packAt: map[string]position{},
 	}
 	c.inputs = []*Input{{Name: "patient", Kind: clinical.KindPatient}}
@@ -72,7 +72,7 @@ func (c *compiler) compile(set *Set) (*Program, []*pack, error) {
 type compiler struct {
 	report
 	opts      CompileOptions
-	valueSets valueSetFiles
+	valueSets *valueSetLibrary
 	members   map[*ValueSet]*members
 	inputs    []*Input
 	inputKeys map[string]*Input
@@ -126,6 +126,7 @@ func asked(in *Input, op Op, w Window, arg Argument) string {
 func (c *compiler) read(files []clinical.File) []*pack {
 	var packs []*pack
 	var site []*node
+	var sets []*fhirValueSet
 	for i, f := range files {
 		if i > 0 && files[i-1].Name == f.Name {
 			c.add(position{f.Name, 1, 1}, "two files of the set have this name", "rename one of them")
@@ -138,7 +139,7 @@ func (c *compiler) read(files []clinical.File) []*pack {
 		}
 		switch path.Ext(f.Name) {
 		case ".json":
-			c.valueSets.read(f.Name, f.Data, &c.report)
+			sets = append(sets, readValueSets(f.Name, f.Data, &c.report)...)
 		case ".yaml", ".yml":
 			p := readPack(f.Name, f.Data, &c.report)
 			if p == nil {
@@ -154,6 +155,7 @@ func (c *compiler) read(files []clinical.File) []*pack {
 		}
 	}
 	c.override(packs, site)
+	c.valueSets = newValueSetLibrary(sets, valueSetLimits{MaxCodes, MaxCodesInAll}, &c.report)
 	return packs
 }
 
@@ -267,7 +269,8 @@ func (c *compiler) condition(p *pack, n *node, nesting int) Expr {
 
 func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Program {
 	slices.SortFunc(c.rules, func(x, y *Rule) int { return strings.Compare(x.ID, y.ID) })
-	p := &Program{Hash: hash, Zone: zone, Units: c.opts.Units, Inputs: c.inputs, Terms: c.terms, Atoms: c.atoms, Rules: c.rules}
+	p := &Program{Hash: hash, Zone: zone, Units: c.opts.Units, Inputs: c.inputs, Terms: c.terms, Atoms: c.atoms, Rules: c.rules,
+		ValueSets: c.allValueSets(packs)}
 	for _, pack := range packs {
 		p.packs = append(p.packs, pack.name)
 		p.Parameters = append(p.Parameters, pack.parameters...)

@@ -14,7 +14,10 @@
 //     enough), and so is active() of every input that its `during` names, at its time;
 //   - if the input is numeric and declares a unit, and the fact carries a number, then that number can
 //     be converted to the input's unit. A number without a unit, or in a unit that cannot be converted,
-//     is not guessed: the fact does not belong to the input (and Program.Unconvertible says so).
+//     is not guessed: the fact does not belong to the input (and Program.Unconvertible says so). A mass,
+//     an amount of substance and equivalents (mg/dL, mmol/L, meq/L; alone, per volume or per time) are
+//     converted to each other only where the input declares the substance's `molar_mass`, between mass and
+//     amount, and its `valence`, between amount and equivalents.
 //
 // An input's type is number unless it says `value: code`, `value: boolean` or `value: text`. Terms about
 // values see the facts of the input that carry a value of that type: a number (converted to the input's

@@ -39,6 +39,7 @@ func (c *compiler) resolve(in *inputSource) {
 	if made == nil {
 		return
 	}
+	made.Pack, made.Name = in.pack.name, in.name
 	if !c.during(in, made) {
 		return
 	}
@@ -78,7 +79,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 	}
 	c.use(parent.used...)
 	p := parent.input
-	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
+	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, Substance: p.Substance, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
 }
 
 // valueTypes are what `value:` can say.
@@ -87,7 +88,6 @@ var valueTypes = map[string]clinical.ValueType{"number": clinical.Number, "code"
 func (c *compiler) plainInput(in *inputSource) *Input {
 	r := reader{&c.report}
 	out := &Input{Kind: in.kind, Type: clinical.Number}
-	fine := true
 	if in.value != nil {
 		word := r.word(in.value, "value")
 		t, known := valueTypes[word]
@@ -99,21 +99,7 @@ func (c *compiler) plainInput(in *inputSource) *Input {
 		}
 		out.Type = t
 	}
-	if in.unit != nil {
-		out.Unit = r.word(in.unit, "unit")
-		switch unit, err := newUnit(out.Unit, c.opts.Units); {
-		case out.Unit == "":
-			fine = false
-		case out.Type != clinical.Number:
-			c.add(in.unit.at(), fmt.Sprintf("the values of %q are %s: they have no unit", in.name, valueWords[out.Type]), "drop `unit`")
-			fine = false
-		case err != nil:
-			c.add(in.unit.at(), fmt.Sprintf("unknown unit %q", out.Unit), "units are written in UCUM, as in mg/dL, mmol/L, Cel: "+err.Error())
-			fine = false
-		default:
-			out.accept.unit = unit
-		}
-	}
+	fine := c.unit(in, out)
 	every := in.codes.shape == scalar && in.codes.text == "any"
 	if !every {
 		codes, set := c.codesOf(in)
@@ -149,35 +135,11 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	if name == "" {
 		return nil, nil
 	}
-	set := c.valueSet(in.pack, name, n.at())
+	set := c.valueSet(in.pack, name, n.at(), in.pack.name+"/"+in.name)
 	if set == nil {
 		return nil, nil
 	}
 	return set.Codes, set
-}
-
-// valueSet finds one of the pack's own value sets, or one of a FHIR file; nil after a fault.
-func (c *compiler) valueSet(p *pack, name string, at position) *ValueSet {
-	if set, ok := p.valueSets[name]; ok {
-		p.usedSets[set] = true
-		return set
-	}
-	if set, ok := c.valueSets[name]; ok {
-		return set
-	}
-	var names []string
-	for s := range p.valueSets {
-		names = append(names, s)
-	}
-	for s := range c.valueSets {
-		names = append(names, s)
-	}
-	hint := "declare it under `valuesets:`, or add its FHIR file to the set"
-	if near := didYouMean(name, names); near != "" {
-		hint = near
-	}
-	c.add(at, fmt.Sprintf("unknown value set %q", name), hint)
-	return nil
 }
 
 func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
@@ -212,7 +174,7 @@ func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
 // belongs to what is shared, since answers show it: a rule's values bear the names that its author gave.
 func (c *compiler) share(made *Input, in *inputSource) *Input {
 	var key strings.Builder
-	fmt.Fprintf(&key, "%s %d %d %q %t", in.name, made.Kind, made.Type, made.Unit, made.Codes == nil)
+	fmt.Fprintf(&key, "%s %d %d %q %q %t", in.name, made.Kind, made.Type, made.Unit, made.Substance, made.Codes == nil)
 	codes := make([]string, 0, len(made.Codes))
 	for code := range made.Codes {
 		codes = append(codes, string(code))
@@ -227,7 +189,7 @@ func (c *compiler) share(made *Input, in *inputSource) *Input {
 	if shared := c.inputKeys[key.String()]; shared != nil {
 		return shared
 	}
-	made.ID, made.Pack, made.Name = len(c.inputs), in.pack.name, in.name
+	made.ID = len(c.inputs)
 	made.compile()
 	c.inputs = append(c.inputs, made)
 	c.inputKeys[key.String()] = made

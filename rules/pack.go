@@ -58,6 +58,8 @@ type inputSource struct {
 	value  *node
 	where  *node
 	during *node
+	molar  *node // molar_mass
+	equiv  *node // valence
 
 	state resolution
 	input *Input // nil when it has faults
@@ -222,8 +224,10 @@ func readPack(name string, data []byte, report *report) *pack {
 	if n := keys["valuesets"]; n != nil && r.is(n, mapping, "valuesets") {
 		for _, v := range n.pairs {
 			name := v.key.text
-			p.valueSetAt[name] = v.key.at()
-			p.valueSets[name] = &ValueSet{Name: name, Codes: r.codes(v.value, "the value set "+strconv.Quote(name))}
+			at := v.key.at()
+			p.valueSetAt[name] = at
+			set := &ValueSet{Name: name, Codes: r.codes(v.value, "the value set "+strconv.Quote(name)), File: at.file, Line: at.line}
+			p.valueSets[name] = set.settle()
 		}
 	}
 	if n := keys["inputs"]; n != nil && r.is(n, mapping, "inputs") {
@@ -282,6 +286,7 @@ func (r reader) input(p *pack, v pair) {
 		return
 	}
 	in.from, in.unit, in.value, in.where, in.during = keys["from"], keys["unit"], keys["value"], keys["where"], keys["during"]
+	in.molar, in.equiv = keys["molar_mass"], keys["valence"]
 	var kinds []string
 	for _, kind := range schema.Kinds {
 		if keys[kind] != nil {
@@ -291,7 +296,7 @@ func (r reader) input(p *pack, v pair) {
 	}
 	switch {
 	case in.from != nil:
-		for _, key := range append([]string{"unit", "value"}, kinds...) {
+		for _, key := range append([]string{"unit", "molar_mass", "valence", "value"}, kinds...) {
 			if keys[key] != nil {
 				r.add(keys[key].at(), fmt.Sprintf("%s is made from another and takes its %s", what, inherits(key)), "drop `"+key+"`, or drop `from`")
 				in.state = settled
@@ -312,6 +317,8 @@ func inherits(key string) string {
 	switch key {
 	case "unit":
 		return "unit"
+	case "molar_mass", "valence":
+		return "substance"
 	case "value":
 		return "type of value"
 	}

@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/ucum"
 )
 
 // Program is a compiled rule set. It is immutable: any number of goroutines may use one at the same
 // time, and nothing it returns may be changed.
 type Program struct {
-	Hash   string // of the set's content, hex; names it in the log, in rows and in answers
+	Hash   string // of the set's content, value sets included, hex; names it in the log, in rows and in answers
 	Zone   *time.Location
 	Units  map[string]string // the site's unit spellings, as given to Compile
 	Inputs []*Input          // Inputs[0] is always the patient's own stream
@@ -18,6 +19,8 @@ type Program struct {
 	Rules  []*Rule
 	// Parameters is what the packs let a site set, by pack and as they stand there, with what is in force.
 	Parameters []*Parameter
+	// ValueSets are those of the packs and of the files, used or not, by name, url and version.
+	ValueSets []*ValueSet
 
 	rulesOfInput [][]int32 // input → rules that a fact of it can change
 	index        inputIndex
@@ -28,15 +31,18 @@ type Program struct {
 
 // Input is a named filter over facts.
 type Input struct {
-	ID       int
-	Pack     string
-	Name     string
-	Kind     clinical.Kind
-	Codes    map[clinical.Code]struct{} // nil: every code of the kind
-	Type     clinical.ValueType         // what its value terms speak of: Number (the usual), Coded, Boolean, Text
-	Unit     string                     // UCUM; "" takes numbers as they are
-	ValueSet *ValueSet                  // that Codes were taken from by name; nil where the input lists them itself
-	Where    []Expr                     // all must be true of the fact; from the outermost input inwards
+	ID    int
+	Pack  string
+	Name  string
+	Kind  clinical.Kind
+	Codes map[clinical.Code]struct{} // nil: every code of the kind
+	Type  clinical.ValueType         // what its value terms speak of: Number (the usual), Coded, Boolean, Text
+	Unit  string                     // UCUM; "" takes numbers as they are
+	// Substance is what the input declares of the substance it measures (`molar_mass`, `valence`), by which
+	// numbers in a mass, an amount or equivalents are converted to Unit.
+	Substance ucum.Substance
+	ValueSet  *ValueSet // that Codes were taken from by name; nil where the input lists them itself
+	Where     []Expr    // all must be true of the fact; from the outermost input inwards
 
 	// Terms are what Where asks of other inputs and of the patient, at the time of the fact: with any, the
 	// input is derived. Which facts belong to it depends on other facts, and is settled when data arrives.

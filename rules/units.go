@@ -36,16 +36,22 @@ func (c conversion) apply(x float64) (float64, bool) {
 type unitOf struct {
 	code    string
 	unit    ucum.Unit
+	of      ucum.Substance
 	aliases map[string]string
 	known   atomic.Pointer[map[string]conversion]
 }
 
 func newUnit(code string, aliases map[string]string) (*unitOf, error) {
+	return newUnitOf(code, ucum.Substance{}, aliases)
+}
+
+// newUnitOf is a unit in which so much of a substance is measured.
+func newUnitOf(code string, of ucum.Substance, aliases map[string]string) (*unitOf, error) {
 	unit, err := ucum.ParseLoose(code, aliases)
 	if err != nil {
 		return nil, err
 	}
-	return &unitOf{code: code, unit: unit, aliases: aliases}, nil
+	return &unitOf{code: code, unit: unit, of: of, aliases: aliases}, nil
 }
 
 // from finds the conversion from a sender's unit. A number without a unit has none.
@@ -79,7 +85,7 @@ func (u *unitOf) resolve(code string) conversion {
 	if err != nil {
 		return conversion{}
 	}
-	c, err := ucum.Between(unit, u.unit)
+	c, err := u.of.Between(unit, u.unit)
 	if err != nil {
 		return conversion{}
 	}

@@ -1,19 +1,55 @@
 package rules
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
-// MaxValueSet is the size of a value set file in bytes.
-const MaxValueSet = 64 << 20
+// Limits of value sets.
+const (
+	// MaxValueSet is the size of a value set file in bytes.
+	MaxValueSet = 64 << 20
+	// MaxCodes is how many codes one value set may hold.
+	MaxCodes = 500_000
+	// MaxCodesInAll is how many codes the value sets of a rule set's files may hold together.
+	MaxCodesInAll = 2_000_000
+)
+
+// ValueSet is a list of codes that has a name: one of a pack's own, or one of a FHIR file. The rule set's
+// hash covers the file, and so the version and every code.
+type ValueSet struct {
+	Name    string
+	URL     string          // canonical, of a FHIR file
+	Version string          // of a FHIR file, as its author numbers it
+	Codes   []clinical.Code // ascending, each once
+	Digest  string          // SHA-256, in hex, of the codes in order, each ended by a line feed
+	File    string          // where it is written
+	Line    int
+	UsedBy  []string // "pack/input" of each input that names it, and the names of value sets that include it; ascending
+}
+
+// settle derives the digest once the codes are known.
+func (s *ValueSet) settle() *ValueSet {
+	h := sha256.New()
+	for _, c := range s.Codes {
+		h.Write([]byte(c))
+		h.Write([]byte{'\n'})
+	}
+	s.Digest = hex.EncodeToString(h.Sum(nil))
+	return s
+}
+
+func (s *ValueSet) use(by string) {
+	if i, found := slices.BinarySearch(s.UsedBy, by); !found {
+		s.UsedBy = slices.Insert(s.UsedBy, i, by)
+	}
+}
 
 // codeSystems are the short names that codes begin with, for hints.
 var codeSystems = []string{"loinc", "snomed", "rxnorm", "icd10", "icd10cm", "icd10pcs", "icd9cm", "cvx", "ndc", "atc", "cpt", "hcpcs"}
@@ -68,175 +104,57 @@ func codeHint(code string) string {
 	return fmt.Sprintf("write system and code, as in %q", "loinc|"+code)
 }
 
-// ValueSet is a list of codes that has a name: one of a pack's own, or one of a FHIR file.
-type ValueSet struct {
-	Name    string
-	URL     string          // of a FHIR file
-	Version string          // of a FHIR file, as its author numbers it
-	Codes   []clinical.Code // ascending, each once
-}
-
-// valueSetFiles holds the value sets of FHIR files by name, id and url.
-type valueSetFiles map[string]*ValueSet
-
-type fhirValueSet struct {
-	ResourceType string `json:"resourceType"`
-	ID           string `json:"id"`
-	Name         string `json:"name"`
-	URL          string `json:"url"`
-	Version      string `json:"version"`
-	Compose      *struct {
-		Include []fhirInclude `json:"include"`
-		Exclude []fhirInclude `json:"exclude"`
-	} `json:"compose"`
-	Expansion *struct {
-		Total    int             `json:"total"`
-		Offset   int             `json:"offset"`
-		Contains []fhirContained `json:"contains"`
-	} `json:"expansion"`
-	Entry []struct {
-		Resource json.RawMessage `json:"resource"`
-	} `json:"entry"`
-}
-
-type fhirInclude struct {
-	System   string            `json:"system"`
-	Concept  []fhirConcept     `json:"concept"`
-	Filter   []json.RawMessage `json:"filter"`
-	ValueSet []string          `json:"valueSet"`
-}
-
-type fhirConcept struct {
-	Code string `json:"code"`
-}
-
-type fhirContained struct {
-	System   string          `json:"system"`
-	Code     string          `json:"code"`
-	Abstract bool            `json:"abstract"`
-	Contains []fhirContained `json:"contains"`
-}
-
-// read adds the value sets of one file: a ValueSet, or a Bundle of them.
-func (v valueSetFiles) read(name string, data []byte, r *report) {
-	at := position{name, 1, 1}
-	if len(data) > MaxValueSet {
-		r.add(at, fmt.Sprintf("the file is larger than %d MB", MaxValueSet>>20), "split it")
-		return
+// valueSet finds the value set that a pack calls by this name at this place: the pack's own, or else one of
+// the set's files, by its name, id, url or url|version. It returns nil after a fault. The user is who asks,
+// as ValueSet.UsedBy names it.
+func (c *compiler) valueSet(p *pack, name string, at position, user string) *ValueSet {
+	if own, ok := p.valueSets[name]; ok {
+		p.usedSets[own] = true
+		own.use(user)
+		return own
 	}
-	var resource fhirValueSet
-	if err := json.Unmarshal(data, &resource); err != nil {
-		var syntax *json.SyntaxError
-		var wrong *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &syntax):
-			at = placeIn(name, data, syntax.Offset)
-		case errors.As(err, &wrong):
-			at = placeIn(name, data, wrong.Offset)
-		}
-		r.add(at, "not a FHIR resource in JSON: "+err.Error(), "")
-		return
-	}
-	switch resource.ResourceType {
-	case "ValueSet":
-		v.add(&resource, at, r)
-	case "Bundle":
-		v.bundle(&resource, at, r)
-	default:
-		r.add(at, fmt.Sprintf("the resource is %q, not a ValueSet", resource.ResourceType), "a JSON file of a rule set is a FHIR ValueSet or a Bundle of them")
-	}
-}
-
-func (v valueSetFiles) bundle(b *fhirValueSet, at position, r *report) {
-	for i := range b.Entry {
-		var inner fhirValueSet
-		if err := json.Unmarshal(b.Entry[i].Resource, &inner); err != nil || inner.ResourceType != "ValueSet" {
-			r.add(at, fmt.Sprintf("entry %d of the Bundle is not a ValueSet", i+1), "take it out of the rule set's file")
-			continue
-		}
-		v.add(&inner, at, r)
-	}
-}
-
-// placeIn is the line and column of a byte offset.
-func placeIn(name string, data []byte, offset int64) position {
-	before := data[:min(int(offset), len(data))]
-	line := bytes.LastIndexByte(before, '\n') + 1
-	return position{name, 1 + bytes.Count(before, []byte("\n")), max(1, len([]rune(string(before[line:]))))}
-}
-
-func (v valueSetFiles) add(s *fhirValueSet, at position, r *report) {
-	label := s.Name
-	for _, other := range []string{s.ID, s.URL, "without a name"} {
-		if label == "" {
-			label = other
-		}
-	}
-	codes, c := s.codes()
-	if c != nil {
-		r.add(at, fmt.Sprintf("the value set %q %s", label, c.problem), c.hint)
-	}
-	set := &ValueSet{Name: label, URL: s.URL, Version: s.Version, Codes: codes}
-	names := []string{s.Name, s.ID, s.URL}
-	if s.URL != "" && s.Version != "" {
-		names = append(names, s.URL+"|"+s.Version)
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		if name == "" {
-			continue
-		}
-		if _, twice := v[name]; twice {
-			r.add(at, fmt.Sprintf("the value set %q is in the rule set twice", name), "keep one of the two")
-			continue
-		}
-		v[name] = set
-	}
-}
-
-// codes are the value set's members: its expansion, or what its compose enumerates.
-func (s *fhirValueSet) codes() ([]clinical.Code, *complaint) {
-	const expand = "have a terminology server expand it ($expand) and use the expansion"
-	var out []clinical.Code
+	found := c.valueSets.byName[name]
 	switch {
-	case s.Expansion != nil:
-		n := collect(s.Expansion.Contains, &out)
-		if s.Expansion.Offset > 0 || s.Expansion.Total > n {
-			return nil, &complaint{fmt.Sprintf("holds only a page of its expansion (%d of %d)", n, s.Expansion.Total), "expand it whole"}
+	case len(found) == 1:
+		if found[0].set != nil {
+			found[0].set.use(user)
 		}
-	case s.Compose != nil:
-		if len(s.Compose.Exclude) > 0 {
-			return nil, &complaint{"has a compose with exclude", expand}
-		}
-		for i, include := range s.Compose.Include {
-			switch {
-			case len(include.Filter) > 0:
-				return nil, &complaint{fmt.Sprintf("has a filter in include %d", i+1), expand}
-			case len(include.ValueSet) > 0:
-				return nil, &complaint{fmt.Sprintf("refers to the value set %s in include %d", strconv.Quote(include.ValueSet[0]), i+1), expand}
-			case len(include.Concept) == 0:
-				return nil, &complaint{fmt.Sprintf("takes the whole of %s in include %d", strconv.Quote(include.System), i+1), expand}
-			}
-			for _, concept := range include.Concept {
-				out = append(out, clinical.NewCode(include.System, concept.Code))
-			}
-		}
+		return found[0].set
+	case len(found) > 1:
+		c.add(at, fmt.Sprintf("%d value sets are called %q", len(found), name), "name one of them: "+candidates(found))
+		return nil
 	}
-	if len(out) == 0 {
-		return nil, &complaint{"holds no codes", expand}
+	names := c.valueSets.names()
+	for own := range p.valueSets {
+		names = append(names, own)
 	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	hint := "declare it under `valuesets:`, or add its FHIR file to the set"
+	near := nearest(name, names)
+	if strings.Contains(name, "://") {
+		near = nearURL(name, names)
+	}
+	if near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	c.add(at, fmt.Sprintf("unknown value set %q", name), hint)
+	return nil
 }
 
-// collect gathers an expansion's codes, nested ones too, and counts its entries.
-func collect(from []fhirContained, into *[]clinical.Code) int {
-	n := len(from)
-	for _, c := range from {
-		if c.Code != "" && !c.Abstract {
-			*into = append(*into, clinical.NewCode(c.System, c.Code))
+// allValueSets are those of the packs and those of the files.
+func (c *compiler) allValueSets(packs []*pack) []*ValueSet {
+	var out []*ValueSet
+	for _, p := range packs {
+		for _, s := range p.valueSets {
+			out = append(out, s)
 		}
-		n += collect(c.Contains, into)
 	}
-	return n
+	for _, s := range c.valueSets.sets {
+		if !s.duplicate {
+			out = append(out, s.set)
+		}
+	}
+	slices.SortFunc(out, func(x, y *ValueSet) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.URL, y.URL), cmp.Compare(x.Version, y.Version), cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line))
+	})
+	return out
 }

@@ -43,7 +43,7 @@ func (e *engine) startExplaining(ctx context.Context, c config.Config, zone *tim
 	if x.archive, err = archive.Open(filepath.Join(dir, "archive"), archive.Options{Memory: half, Logger: logger, Registerer: e.registry}); err != nil {
 		return err
 	}
-	sets := replay.NewSets(x.archive, rules.CompileOptions{Zone: zone})
+	sets := replay.NewSets(x.archive, rules.CompileOptions{Zone: zone, Units: c.Units})
 	desk := replay.DeskOptions{Archive: x.archive, Sets: sets, Topic: e.config.Topics().Facts.Name, Partition: e.partition, Registerer: e.registry}
 	if !e.simulated {
 		desk.Now = func() clinical.Instant { return clinical.At(time.Now()) }

@@ -93,7 +93,7 @@ type statements struct {
 func newStatements(zone *time.Location, now clinical.Instant) *statements {
 	medications := processor.NewMedications()
 	return &statements{
-		decoder: fhir.New(fhir.Options{Zone: zone, MaxBytes: 1 << 30, MaxDepth: 64, KnownUnit: knownUnit, Medication: medications.Codes}),
+		decoder: fhir.New(fhir.Options{Zone: zone, MaxBytes: 1 << 30, MaxDepth: 64, KnownUnit: knownUnits(nil), Medication: medications.Codes}),
 		now:     now, owners: map[string]string{}, medications: medications, refused: newTally(),
 	}
 }

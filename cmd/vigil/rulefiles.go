@@ -16,7 +16,8 @@ import (
 // are no part of a rule set.
 var testSuffixes = []string{"_test.yaml", "_test.yml", "_test.json"}
 
-// loadRules reads a pack, or every pack (.yaml, .yml) and value set (.json) in a directory and below.
+// loadRules reads a pack, or every pack (.yaml, .yml) and value set (.json) in a directory and below; folders
+// called testdata, and hidden ones, hold something else.
 func loadRules(path string) (*rules.Set, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -31,8 +32,14 @@ func loadRules(path string) (*rules.Set, error) {
 	}
 	var files []clinical.File
 	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && name != path && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".")) {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() || !isRuleFile(d.Name()) {
 			return err
+		}
+		if info, err := d.Info(); err == nil && info.Size() > rules.MaxValueSet {
+			return fmt.Errorf("%s is larger than %d MB; split it", name, rules.MaxValueSet>>20)
 		}
 		data, err := os.ReadFile(name)
 		if err != nil {

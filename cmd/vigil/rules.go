@@ -26,8 +26,8 @@ func (a *app) rulesCommand() *cobra.Command {
 	return c
 }
 
-// compile reads and compiles a path; the set comes back with faults, too.
-func compile(path, zone string) (*rules.Set, *rules.Program, error) {
+// compile reads and compiles a path; the set comes back with faults, too. The units are the site's own.
+func compile(path, zone string, units map[string]string) (*rules.Set, *rules.Program, error) {
 	location, err := time.LoadLocation(zone)
 	if err != nil {
 		return nil, nil, misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
@@ -36,24 +36,36 @@ func compile(path, zone string) (*rules.Set, *rules.Program, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	program, err := rules.Compile(set.Files, rules.CompileOptions{Zone: location})
+	program, err := rules.Compile(set.Files, rules.CompileOptions{Zone: location, Units: units})
 	return set, program, err
 }
 
 func (a *app) rulesListCommand() *cobra.Command {
-	var server string
+	var server, configFile string
+	var valueSets bool
 	c := &cobra.Command{
 		Use:   "list [PATH]",
 		Short: "List the rules of a pack or directory, or those active in a running service",
 		Example: `  vigil rules list packs/
+  vigil rules list --valuesets packs/
   vigil rules list --server http://127.0.0.1:8080`,
 		Args: atMostOne("PATH"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var list ruleList
+			if valueSets && len(args) == 0 {
+				return misused("--valuesets lists those of files: name the PATH of a directory of packs")
+			}
 			if len(args) == 1 {
-				_, program, err := compile(args[0], "UTC")
+				units, err := siteUnits(configFile)
 				if err != nil {
 					return err
+				}
+				_, program, err := compile(args[0], "UTC", units)
+				if err != nil {
+					return err
+				}
+				if valueSets {
+					return a.listValueSets(program)
 				}
 				list = listOf(program)
 			} else {
@@ -88,6 +100,8 @@ func (a *app) rulesListCommand() *cobra.Command {
 		},
 	}
 	addServerFlag(c, &server)
+	addConfigFlag(c, &configFile)
+	c.Flags().BoolVar(&valueSets, "valuesets", false, "list the value sets instead: their codes, versions and users")
 	return c
 }
 

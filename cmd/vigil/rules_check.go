@@ -20,8 +20,8 @@ const sarif = "sarif"
 
 func (a *app) rulesCheckCommand() *cobra.Command {
 	var (
-		zone            string
-		builtin, strict bool
+		zone, configFile string
+		builtin, strict  bool
 	)
 	c := &cobra.Command{
 		Use:   "check PATH…",
@@ -49,13 +49,17 @@ The exit code is 1 when there are faults, and with --strict also when there are 
 			if err != nil {
 				return misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
 			}
+			units, err := siteUnits(configFile)
+			if err != nil {
+				return err
+			}
 			target := checked{set: rules.NewSet(packs.Files()...)}
 			if !builtin {
 				if target, err = filesToCheck(args); err != nil {
 					return err
 				}
 			}
-			result, err := check(target.set, rules.CompileOptions{Zone: location})
+			result, err := check(target.set, rules.CompileOptions{Zone: location, Units: units})
 			if err != nil {
 				return err
 			}
@@ -69,6 +73,7 @@ The exit code is 1 when there are faults, and with --strict also when there are 
 		},
 	}
 	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of packs that name none")
+	addConfigFlag(c, &configFile)
 	c.Flags().BoolVar(&builtin, "builtin", false, "check the packs that this program brings along")
 	c.Flags().BoolVar(&strict, "strict", false, "fail on lints, too")
 	return c

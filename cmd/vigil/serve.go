@@ -158,7 +158,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	}()
 	e.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	e.decoder = fhir.New(fhir.Options{Zone: zone, MaxDepth: c.Limits.Depth, MaxBytes: int(c.Limits.Body),
-		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnit, Medication: e.medications.Codes})
+		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnits(c.Units), Medication: e.medications.Codes})
 	e.config = processor.Config{Brokers: c.Kafka.Brokers, Prefix: c.Kafka.Prefix, Partitions: c.Kafka.Partitions,
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
@@ -174,7 +174,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		if e.store, err = store.Open(filepath.Join(c.Data, "store"), store.Options{Memory: int64(c.Store.Memory), Logger: logger, Registerer: e.registry}); err != nil {
 			return nil, err
 		}
-		e.sets = processor.NewRuleSets(rules.CompileOptions{Zone: zone}, e.store.RuleSet)
+		e.sets = processor.NewRuleSets(rules.CompileOptions{Zone: zone, Units: c.Units}, e.store.RuleSet)
 		deps.Store, deps.Sets = e.store, e.sets
 	}
 	if len(processing(c.Roles)) > 0 {
@@ -206,10 +206,12 @@ func processing(roles []string) []string {
 
 func brokerDir(data string) string { return filepath.Join(data, "broker") }
 
-// knownUnit says whether a unit is one of UCUM, or a common spelling of one.
-func knownUnit(unit string) bool {
-	_, err := ucum.ParseLoose(unit, nil)
-	return err == nil
+// knownUnits says whether a unit is one of UCUM, or a common spelling of one, or one of the site's.
+func knownUnits(site map[string]string) func(unit string) bool {
+	return func(unit string) bool {
+		_, err := ucum.ParseLoose(unit, site)
+		return err == nil
+	}
 }
 
 // close stops everything, what depends on others first.

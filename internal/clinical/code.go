@@ -70,5 +70,22 @@ var systemNames = map[string]string{
 	"http://dicom.nema.org/resources/ontology/DCM":             "dcm",
 	"urn:oid:2.16.840.1.113883.6.96":                           "snomed",
 	"urn:oid:2.16.840.1.113883.6.1":                            "loinc",
+	"https://loinc.org":                                        "loinc",
+	"https://snomed.info/sct":                                  "snomed",
+	"https://www.nlm.nih.gov/research/umls/rxnorm":             "rxnorm",
+	"http://hl7.org/fhir/sid/icd-10-pcs":                       "icd10pcs",
+	"http://www.icd10data.com/icd10pcs":                        "icd10pcs",
+	"http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets":  "hcpcs",
 	"urn:oid:2.16.840.1.113883.6.88":                           "rxnorm",
+	"urn:oid:2.16.840.1.113883.6.3":                            "icd10",
+	"urn:oid:2.16.840.1.113883.6.90":                           "icd10cm",
+	"urn:oid:2.16.840.1.113883.6.4":                            "icd10pcs",
+	"urn:oid:2.16.840.1.113883.6.103":                          "icd9cm", // diagnoses
+	"urn:oid:2.16.840.1.113883.6.104":                          "icd9cm", // procedures
+	"urn:oid:2.16.840.1.113883.12.292":                         "cvx",
+	"urn:oid:2.16.840.1.113883.6.69":                           "ndc",
+	"urn:oid:2.16.840.1.113883.6.73":                           "atc",
+	"urn:oid:2.16.840.1.113883.6.12":                           "cpt",
+	"urn:oid:2.16.840.1.113883.6.285":                          "hcpcs",
+	"urn:oid:2.16.840.1.113883.6.8":                            "ucum",
 }

@@ -13,6 +13,8 @@ import (
 // and by attribute, an input from an input, every type of value, and facts with periods.
 // Drawn ones that relate facts to each other are added to them.
 const inputs = `  crea: {observation: ["loinc|1"], unit: mg/dL}
+  molar: {observation: ["loinc|1"], unit: mmol/L, molar_mass: 113.12 g/mol, valence: 2}
+  over: {from: molar, where: "value > reference_high"}
   temp: {observation: ["loinc|2", "loinc|3"]}
   high: {from: crea, where: "value >= 1.5"}
   above: {from: crea, where: "value > reference_high"}
@@ -275,7 +277,7 @@ func (d drawer) fact(clock clinical.Instant) clinical.Fact {
 		f.Stream = clinical.NewStream(clinical.KindObservation, codes...)
 		f.Number = d.number()
 		f.Detail.Type = clinical.Number
-		f.Detail.Unit = pick(d, "mg/dL", "mg/dL", "mg/dL", "mg/dL", "g/L", "kg", "")
+		f.Detail.Unit = pick(d, "mg/dL", "mg/dL", "mg/dL", "mg/dL", "g/L", "umol/L", "mmol/L", "meq/L", "kg", "")
 		if d.IntN(8) == 0 {
 			f.Detail.Comparator = pick(d, clinical.Below, clinical.Above)
 		}
@@ -356,7 +358,7 @@ func (d drawer) numeric(depth int) string {
 		return d.namedNumber()
 	}
 	if depth == 0 || d.IntN(3) == 0 {
-		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "said", "said", "tied", "second", "third")
+		in := pick(d, "crea", "crea", "temp", "temp", "high", "hot", "above", "said", "said", "tied", "second", "third", "molar", "over")
 		if d.IntN(2) == 0 {
 			return in + d.statistic()
 		}
@@ -403,7 +405,7 @@ func (d drawer) boolean(depth int) string {
 	}
 	switch d.IntN(14) {
 	case 0, 1:
-		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "said", "named", "given", "problem", "visit", "tied", "second", "third", "spell"), d.window())
+		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "said", "named", "given", "problem", "visit", "tied", "second", "third", "spell", "molar"), d.window())
 	case 2:
 		return pick(d, "ckd", "drug", "stay", "given", "problem", "visit", "spell") + ".active()"
 	case 3:

@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"internal/web":              {},
 	"internal/ward":             {},
 	"internal/endtoend":         {},
-	"config":                    {},
+	"config":                    {"internal/ucum"},
 	"internal/fhir":             {"internal/clinical"},
 	"rules":                     {"rules/schema", "internal/clinical", "internal/ucum"},
 	"rules/schema":              {},

@@ -3,6 +3,7 @@ package ucum
 import (
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 )
 
@@ -124,6 +125,54 @@ func BenchmarkParseLoose(b *testing.B) {
 	for b.Loop() {
 		if _, err := ParseLoose("mmHg", nil); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestASitesAliasMayNotChangeWhatAUCUMCodeMeans(t *testing.T) {
+	for _, c := range []struct {
+		spelling, code string
+		want           error
+	}{
+		{"units/mL", "[IU]/mL", nil},
+		{"Millimol", "mmol/L", nil},
+		{"beats per minute", "/min", nil},
+		{"µ-mol", "umol", nil},
+		{"IU/L", "U/L", nil},     // the list has [IU]/L
+		{"K/uL", "10*3/uL", nil}, // as the list has it
+		{"K/uL", "K/uL", nil},    // back to what UCUM says
+		{"mL/dL", "%", nil},      // another code for the same
+		{"C", "Cel", ErrMeaning}, // the coulomb
+		{"G/L", "10*9/L", ErrMeaning},
+		{"mg/dL", "g/L", ErrMeaning},
+		{"Cel", "[degF]", ErrMeaning},
+		{"m", "mmol/L", ErrMeaning},
+		{"TU", "furlong", ErrUnknownUnit},
+		{"TU", "mg//dL", ErrSyntax},
+		{"TU", "", ErrSyntax},
+		{"TU", "mmHg", ErrUnknownUnit}, // an alias of an alias
+		{"", "mg/dL", ErrSpelling},
+		{" TU", "mg/dL", ErrSpelling},
+		{"T\xff", "mg/dL", ErrSpelling},
+		{strings.Repeat("x", maxCodeLength+1), "mg/dL", ErrSpelling},
+	} {
+		err := CheckAlias(c.spelling, c.code)
+		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("CheckAlias(%q, %q) = %v, want %v", c.spelling, c.code, err, c.want)
+		}
+	}
+}
+
+// The twenty spellings that feeds use most, and what each must be read as.
+func TestTheMostUsualSpellingsAreListed(t *testing.T) {
+	for spelling, want := range map[string]string{
+		"mmHg": "mm[Hg]", "bpm": "/min", "K/uL": "10*3/uL", "M/uL": "10*6/uL", "UMOLL": "umol/L", "umol/l": "umol/L", "mmol/l": "mmol/L",
+		"mEq/L": "meq/L", "IU/L": "[IU]/L", "mIU/L": "m[IU]/L", "mg/dl": "mg/dL", "gm/dL": "g/dL", "mcg/mL": "ug/mL", "x10E3/uL": "10*3/uL",
+		"10^9/L": "10*9/L", "deg C": "Cel", "degF": "[degF]", "mL/min/1.73m2": "mL/min/{1.73_m2}", "cmH2O": "cm[H2O]", "lbs": "[lb_av]",
+		"breaths/min": "/min", "mm/hr": "mm/h", "kg/m^2": "kg/m2", "mOsm/kg": "mosm/kg",
+	} {
+		if got := Canonical(spelling); got != want {
+			t.Errorf("Canonical(%q) = %q, want %q", spelling, got, want)
 		}
 	}
 }

@@ -34,9 +34,10 @@
 //     mmol/L commensurable with 10*3/uL: a concentration with a cell count. Here
 //     amount of substance is a dimension of its own, as in the SI. Mass and
 //     amount (mg/dL, mmol/L) convert in neither: that takes the substance's
-//     molar mass, which a caller has to supply.
+//     molar mass, which a caller supplies as a [Substance].
 //   - eq is one mol to the standard. It is that only for a charge of one: 5 meq/L
-//     of calcium are 2.5 mmol/L. Here it is a dimension of its own.
+//     of calcium are 2.5 mmol/L. Here it is a dimension of its own, and a
+//     [Substance] with its valence leads from one to the other.
 //   - osm is one mol to the standard. It depends on how far the substance
 //     dissociates. Here it is a dimension of its own.
 //

@@ -220,7 +220,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(e.code)
 		f.Add("m" + e.code + "/" + e.unit)
 	}
-	for spelling, code := range aliases {
+	for spelling, code := range aliases() {
 		f.Add(spelling)
 		f.Add(code)
 	}

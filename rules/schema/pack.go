@@ -38,6 +38,8 @@ var Input = &Mapping{Name: "input", About: "A named filter over the patient's fa
 		{"from", text, "The input that this one is made from: it takes those of its facts that meet `where`.", false},
 		{"during", either(text, someOf(text)), "An input with periods, or several: only facts within a period of each are taken.", false},
 		{"unit", text, "The UCUM unit that numbers are converted to, as in mg/dL. Numbers that cannot be converted are left out.", false},
+		{"molar_mass", text, "The molar mass of the substance measured, as in 113.12 g/mol: mass and amount of substance are both taken.", false},
+		{"valence", wholeNumber, "How many equivalents a mole of the substance has: equivalents are taken, too.", false},
 		{"value", oneOf("number", "code", "boolean", "text"), "What the values are; number unless it says otherwise.", false},
 		{"where", either(text, someOf(text)), "Conditions about the fact itself, such as `value > 5` or `status == 'final'`; all must be true.", false},
 	}, kinds())}
