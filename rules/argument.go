@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
-
-	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 // said is a term's arguments as a pack writes them: what the op needs, the window, what it may be given.
@@ -110,9 +108,4 @@ func (k *checker) exactLength(s *ast.StringNode, text string) (int64, bool) {
 		return d.Millis, true
 	}
 	return 0, false
-}
-
-// valued says whether facts of the input's kind have values.
-func (in *Input) valued() bool {
-	return in.Kind == clinical.KindObservation || in.Kind == clinical.KindReport
 }

@@ -157,11 +157,6 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 			"ask exists, count, last, first, or about the time")
 		return nil, broken
 	}
-	if op == Distinct && !input.valued() && input.Derived() {
-		k.faultAt(callee, fmt.Sprintf("`distinct` is for values here: which codes they have is not kept of the facts of %q", name),
-			"ask `distinct` of the input that it is made from, or ask count")
-		return nil, broken
-	}
 	if op.Elapsed() && (at != compared || k.c.now.still > 0) && !k.shown && k.where == nil {
 		k.faultAt(callee, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
 			fmt.Sprintf("write it as `%s.%s() >= 6`, or `(%s.%s() ?? 1000) >= 6`, joined to the rest by and, or, not", name, word, name, word))
