@@ -144,6 +144,10 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 		k.faultAt(callee, fmt.Sprintf("unknown question %q", word), didYouMeanOr(word, opNamesOf(false), "there are"))
 		return nil, broken
 	}
+	input, n, ok = k.filter(n, input)
+	if !ok {
+		return nil, broken
+	}
 	arg, rest, ok := k.argument(n, op)
 	if !ok {
 		return nil, broken
@@ -193,6 +197,9 @@ func (k *checker) window(n *ast.CallNode, op Op, during bool) (Window, bool) {
 	}
 	s, ok := n.Arguments[0].(*ast.StringNode)
 	switch {
+	case !ok && conditional(n.Arguments[0]):
+		k.fault(n.Arguments[0], "a condition that picks the facts comes last", fmt.Sprintf("as in `%s('48h', value > 5)`", op))
+		return Window{}, false
 	case !ok:
 		k.fault(n.Arguments[0], "a window is a text", "write it in quotes, as in '48h' or '365d..8d'")
 		return Window{}, false

@@ -116,6 +116,10 @@ func asked(in *Input, op Op, w Window, arg Argument) string {
 		return "patient." + op.String()
 	}
 	said := arg.said(op, w)
+	if in.Filter != "" && said != "" {
+		said += ", "
+	}
+	said += in.Filter
 	if w.During {
 		return fmt.Sprintf("%s.during().%s(%s)", in.Name, op, said)
 	}
@@ -309,6 +313,9 @@ func (c *compiler) qualify() {
 	first := map[string]int{}
 	ambiguous := map[string]bool{}
 	for _, in := range c.inputs {
+		if in.Filter != "" {
+			continue
+		}
 		if _, seen := first[in.Name]; seen {
 			ambiguous[in.Name] = true
 		}

@@ -116,6 +116,11 @@
 //	           a year is completed at the start of the birthday (28 February for one born on the 29th)
 //	patient.sex text; patient.deceased boolean, true from the instant of death on (false while not known dead)
 //
+// Any question but those about the patient may have a condition as its last argument: it is then asked of
+// those facts of the input alone of which the condition is true. creatinine.last('48h', value >= 1.5) is
+// high.last('48h') of an input {from: creatinine, where: value >= 1.5}, and the condition is all that a
+// `where` may be.
+//
 // Where there is nothing to answer with, a term is missing: last, first, min, max, mean, median, ewma,
 // duration_above and _below of no value, nth of fewer than that, delta, stddev, rise and fall of fewer than
 // two, slope of fewer than two instants, max_gap of fewer than two facts, the times of no fact, age of an

@@ -54,7 +54,7 @@ func (c *compiler) resolve(in *inputSource) {
 		c.add(in.at, fmt.Sprintf("the input %q asks %d different questions, more than %d", in.name, len(made.Terms), MaxTerms), "split it")
 		return
 	}
-	in.input = c.share(made, in)
+	in.input = c.share(made)
 }
 
 // derived starts from a copy of what the parent is.
@@ -78,8 +78,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 		return nil
 	}
 	c.use(parent.used...)
-	p := parent.input
-	return &Input{Kind: p.Kind, Codes: p.Codes, Type: p.Type, Unit: p.Unit, Substance: p.Substance, ValueSet: p.ValueSet, Where: slices.Clone(p.Where), Terms: slices.Clone(p.Terms), accept: accept{unit: p.accept.unit}}
+	return parent.input.made()
 }
 
 // valueTypes are what `value:` can say.
@@ -172,9 +171,9 @@ func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {
 
 // share is the one Input of this name that takes the same facts, whichever pack declares it. The name
 // belongs to what is shared, since answers show it: a rule's values bear the names that its author gave.
-func (c *compiler) share(made *Input, in *inputSource) *Input {
+func (c *compiler) share(made *Input) *Input {
 	var key strings.Builder
-	fmt.Fprintf(&key, "%s %d %d %q %q %t", in.name, made.Kind, made.Type, made.Unit, made.Substance, made.Codes == nil)
+	fmt.Fprintf(&key, "%s %q %d %d %q %q %t", made.Name, made.Filter, made.Kind, made.Type, made.Unit, made.Substance, made.Codes == nil)
 	codes := make([]string, 0, len(made.Codes))
 	for code := range made.Codes {
 		codes = append(codes, string(code))

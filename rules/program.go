@@ -44,6 +44,10 @@ type Input struct {
 	ValueSet  *ValueSet // that Codes were taken from by name; nil where the input lists them itself
 	Where     []Expr    // all must be true of the fact; from the outermost input inwards
 
+	// Filter is the condition with which a term picks from the facts of the input of this Name, as in
+	// `creatinine.last('48h', value >= 1.5)`: then this is the input of those. "" for one that a pack names.
+	Filter string
+
 	// Terms are what Where asks of other inputs and of the patient, at the time of the fact: with any, the
 	// input is derived. Which facts belong to it depends on other facts, and is settled when data arrives.
 	// The engine keeps the facts that do in streams of clinical.KindDerived, with the code Settled: see SettledIn.

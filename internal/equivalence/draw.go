@@ -366,7 +366,7 @@ func (d drawer) numeric(depth int) string {
 		if d.IntN(12) == 0 {
 			return pick(d, "patient.age", "patient.age_months", "ckd.count('3d')", "drug.count()", "drug.distinct()", "spell.distinct()", "tied.distinct()", "stay.distinct('3d')", "drug.max_gap()", "group.distinct()", "flag.distinct('3d')", "stay.count('1d')", "spell.count('3d')")
 		}
-		return fmt.Sprintf("%s.%s(%s)", in, op, d.window())
+		return fmt.Sprintf("%s.%s(%s)", in, op, d.filtered(d.window()))
 	}
 	switch d.IntN(6) {
 	case 0:
@@ -377,6 +377,19 @@ func (d drawer) numeric(depth int) string {
 		return fmt.Sprintf("%v", d.number())
 	}
 	return fmt.Sprintf("(%s %s %s)", d.numeric(depth-1), pick(d, "+", "-", "*", "/"), d.numeric(depth-1))
+}
+
+// filtered adds, now and then, a condition that picks the facts asked about.
+func (d drawer) filtered(window string) string {
+	if d.IntN(6) > 0 {
+		return window
+	}
+	condition := pick(d, fmt.Sprintf("value %s %v", pick(d, "<", "<=", ">", ">=", "==", "!="), d.number()),
+		"interpretation == 'H'", "stay.active()", "not crea.exists('6h..1h')", "value > crea.min('1d')", "drug.exists('after 1h')")
+	if window == "" {
+		return condition
+	}
+	return window + ", " + condition
 }
 
 // statistic draws a question about all the values of a window.
@@ -394,7 +407,7 @@ func (d drawer) statistic() string {
 	case 2:
 		return fmt.Sprintf(".ewma(%s%s)", pick(d, "'2h'", "'1d'", "'10d'"), after)
 	}
-	return fmt.Sprintf(".%s(%s)", pick(d, "median", "stddev", "rise", "fall", "slope", "distinct", "max_gap"), window)
+	return fmt.Sprintf(".%s(%s)", pick(d, "median", "stddev", "rise", "fall", "slope", "distinct", "max_gap"), d.filtered(window))
 }
 
 // boolean draws an atom.
@@ -409,7 +422,7 @@ func (d drawer) boolean(depth int) string {
 	case 2:
 		return pick(d, "ckd", "drug", "stay", "given", "problem", "visit", "spell") + ".active()"
 	case 3:
-		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "said", "given", "tied", "third"), d.window(), compare, d.IntN(5))
+		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "said", "tied", "third"), d.filtered(d.window()), compare, d.IntN(5))
 	case 4:
 		if d.IntN(3) == 0 {
 			return fmt.Sprintf("group.nth(%d) %s 'a'", pick(d, 1, 2, -1, -2), pick(d, "==", "!="))
