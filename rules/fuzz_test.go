@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
@@ -45,6 +46,51 @@ func FuzzExpression(f *testing.F) {
 		if e != nil {
 			c.split(e, n.at(), map[int]struct{}{})
 			meaning(e, make([]Value, len(c.terms)))
+		}
+	})
+}
+
+// FuzzDuration holds windows to one way of writing: what is read, written and read again is the same, and
+// the second writing is the first.
+func FuzzDuration(f *testing.F) {
+	for _, s := range []string{"48h", "365d..8d", "1y6mo", "after 5m", "after 1h..6h", "1mo..1mo", "90m", "3d2h", "36h", "200y", "0s", "7 d", "-1h", "5x", "1y..", "..", "999999999999h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		w, c := parseWindow(s)
+		if c != nil {
+			if c.problem == "" || c.hint == "" {
+				t.Fatalf("a complaint without a reason or a hint: %+v", c)
+			}
+			return
+		}
+		again, c := parseWindow(w.String())
+		if c != nil || again != w {
+			t.Fatalf("%q is read as %+v and written %q, which is read as %+v, %v", s, w, w, again, c)
+		}
+	})
+}
+
+// FuzzMessage writes arbitrary text where a rule's message stands.
+func FuzzMessage(f *testing.F) {
+	for _, s := range []string{"Creatinine {{ a.last('7d') }} mg/dL", "{{ a.last() }}{{ a.last_time() }}", "{{", "}}", "{{ }}", "{{ a.last('48h', value > 5) }}", "{{ patient.age }} é {{ a.hours_since() }}", "{{{ a.last() }}}", "{{ a.last() + 1 }}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, message string) {
+		quoted := strings.NewReplacer("'", "''").Replace(message)
+		pack := "pack: p\ninputs:\n  a: {observation: [\"loinc|1-8\"]}\nrules:\n- {id: r, title: t, severity: info, source: s, when: a.exists(), message: '" + quoted + "'}\n"
+		p, err := Compile([]clinical.File{{Name: "p.yaml", Data: []byte(pack)}}, CompileOptions{})
+		var faults Faults
+		if (p == nil) != errors.As(err, &faults) {
+			t.Fatalf("%v, %v", p, err)
+		}
+		for _, fault := range faults {
+			if fault.Line < 1 || fault.Col < 1 || fault.Problem == "" {
+				t.Fatalf("a fault without a place or a reason: %+v", fault)
+			}
+		}
+		if p != nil && len(p.Rules) == 1 && p.Rules[0].Message != nil {
+			p.Rules[0].Message.Render(make([]Value, len(p.Terms)))
 		}
 	})
 }
