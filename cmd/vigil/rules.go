@@ -22,7 +22,7 @@ func (a *app) rulesCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.rulesInitCommand(), a.rulesCheckCommand(), a.rulesFormatCommand(), a.rulesTestCommand(), a.rulesSchemaCommand(), a.rulesListCommand(), a.rulesActivateCommand())
+	c.AddCommand(a.rulesInitCommand(), a.rulesCheckCommand(), a.rulesFormatCommand(), a.rulesTestCommand(), a.rulesPlanCommand(), a.rulesSchemaCommand(), a.rulesListCommand(), a.rulesActivateCommand())
 	return c
 }
 
