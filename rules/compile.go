@@ -50,12 +50,16 @@ func (c *compiler) compile(set *Set) (*Program, []*pack, error) {
 	c.zoned = c.zone(packs)
 	for _, p := range packs {
 		for _, in := range p.order {
-			c.resolve(in)
+			if !c.full() {
+				c.resolve(in)
+			}
 		}
 	}
 	entries := c.enter(packs)
 	for _, e := range entries {
-		c.compiled(e)
+		if !c.full() {
+			c.compiled(e)
+		}
 	}
 	for _, p := range packs {
 		for _, s := range p.scoreOrder {

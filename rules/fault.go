@@ -66,8 +66,20 @@ type position struct {
 type report struct{ faults Faults }
 
 func (r *report) add(at position, problem, hint string) {
-	r.faults = append(r.faults, Fault{File: at.file, Line: at.line, Col: at.col, Problem: problem, Hint: hint})
+	r.faults = append(r.faults, Fault{File: at.file, Line: at.line, Col: at.col, Problem: shortened(problem), Hint: shortened(hint)})
 }
+
+// shortened keeps what a fault quotes from filling the screen.
+func shortened(s string) string {
+	const most = 600
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// full reports that no more faults will be listed, so that there is no use in looking for more.
+func (r *report) full() bool { return len(r.faults) > MaxFaults }
 
 func (r *report) err() error {
 	if len(r.faults) == 0 {
@@ -77,7 +89,13 @@ func (r *report) err() error {
 		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col),
 			cmp.Compare(x.Problem, y.Problem))
 	})
-	return slices.Compact(r.faults)
+	listed := Faults(slices.Compact(r.faults))
+	if len(listed) > MaxFaults {
+		next := listed[MaxFaults]
+		listed = append(listed[:MaxFaults], Fault{File: next.File, Line: next.Line, Col: next.Col,
+			Problem: fmt.Sprintf("there are more than %d faults, of which the rest are not listed", MaxFaults), Hint: "mend those above and check again"})
+	}
+	return listed
 }
 
 // didYouMean is a hint that names the candidate nearest to name, or "" when none is near.

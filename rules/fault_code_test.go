@@ -29,7 +29,7 @@ func TestFaultsOfOneKindBearOneCode(t *testing.T) {
 		`the code "2823-3" does not say its system`:            "malformed-code",
 		"`hours_since` may only be one side of a comparison":   "elapsed-time",
 		`the expression ends too soon`:                         "expression-syntax",
-		`the pack is larger than 16 MB`:                        "too-large",
+		`the file is larger than 8 MB`:                         "too-large",
 		`an input cannot be called "patient": expressions use`: "malformed-name",
 	} {
 		require.Equal(t, code, Fault{Problem: problem}.Code(), problem)

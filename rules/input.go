@@ -18,6 +18,7 @@ func (c *compiler) lookup(p *pack, name string) (*Input, bool) {
 	}
 	in.asked = true
 	c.resolve(in)
+	c.now.chain = max(c.now.chain, in.chain)
 	c.use(in.used...)
 	return in.input, true
 }
@@ -50,7 +51,16 @@ func (c *compiler) resolve(in *inputSource) {
 		}
 		made.Where = append(where, made.Where...)
 	}
-	if len(made.Terms) > MaxTerms {
+	in.chain = c.now.chain + 1
+	switch {
+	case in.chain > MaxChain:
+		c.add(in.at, fmt.Sprintf("more than %d inputs are made from each other in a chain that ends in %q", MaxChain, in.name), "make it from the facts themselves")
+		return
+	case len(made.Where) > MaxConditions:
+		c.add(in.at, fmt.Sprintf("a fact must meet %d conditions to belong to the input %q, more than %d", len(made.Where), in.name, MaxConditions),
+			"join them by `and`, or make it from fewer others")
+		return
+	case len(made.Terms) > MaxTerms:
 		c.add(in.at, fmt.Sprintf("the input %q asks %d different questions, more than %d", in.name, len(made.Terms), MaxTerms), "split it")
 		return
 	}
@@ -77,6 +87,7 @@ func (c *compiler) derived(in *inputSource) *Input {
 	if c.resolve(parent); parent.input == nil {
 		return nil
 	}
+	c.now.chain = max(c.now.chain, parent.chain)
 	c.use(parent.used...)
 	return parent.input.made()
 }

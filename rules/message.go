@@ -16,6 +16,10 @@ func (c *compiler) message(p *pack, r *ruleSource, zone *time.Location) *Message
 		return &Message{}
 	}
 	whole := r.message.text
+	if len(whole) > MaxMessage {
+		c.add(r.message.at(), fmt.Sprintf("the message is longer than %d bytes", MaxMessage), "say what whoever reads the alert needs, and put the rest where `source` points")
+		return &Message{}
+	}
 	m := &Message{Source: strings.TrimRight(whole, "\n"), zone: zone}
 	rest := m.Source
 	for rest != "" {
@@ -45,7 +49,9 @@ func (c *compiler) message(p *pack, r *ruleSource, zone *time.Location) *Message
 		rest = after
 	}
 	slices.Sort(m.Terms)
-	m.Terms = slices.Compact(m.Terms)
+	if m.Terms = slices.Compact(m.Terms); len(m.Terms) > MaxTerms {
+		c.add(r.message.at(), fmt.Sprintf("the message asks %d different questions, more than %d", len(m.Terms), MaxTerms), "show fewer values")
+	}
 	return m
 }
 

@@ -11,9 +11,6 @@ import (
 	"github.com/vigil-cds/vigil/rules/schema"
 )
 
-// MaxPack is the size of a pack in bytes.
-const MaxPack = 16 << 20
-
 var (
 	idPattern    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	inputPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -64,6 +61,7 @@ type inputSource struct {
 	state resolution
 	input *Input // nil when it has faults
 	used  []*Parameter
+	chain int  // of inputs that begins with it
 	asked bool // something asks about it or is made from it
 }
 
@@ -197,10 +195,6 @@ var requiredHints = map[string]string{
 // readPack reads one file; nil when it is not a pack at all.
 func readPack(name string, data []byte, report *report) *pack {
 	r := reader{report}
-	if len(data) > MaxPack {
-		r.add(position{name, 1, 1}, fmt.Sprintf("the pack is larger than %d MB", MaxPack>>20), "split it")
-		return nil
-	}
 	root := parseYAML(name, data, report)
 	if root == nil {
 		return nil
@@ -231,6 +225,10 @@ func readPack(name string, data []byte, report *report) *pack {
 		}
 	}
 	if n := keys["inputs"]; n != nil && r.is(n, mapping, "inputs") {
+		if len(n.pairs) > MaxInputs {
+			r.add(n.pairs[MaxInputs].key.at(), fmt.Sprintf("the pack declares more than %d inputs", MaxInputs), "split the pack")
+			n.pairs = n.pairs[:MaxInputs]
+		}
 		for _, v := range n.pairs {
 			r.input(p, v)
 		}
@@ -241,6 +239,9 @@ func readPack(name string, data []byte, report *report) *pack {
 	r.scores(p, keys["scores"])
 	if n := keys["rules"]; n != nil && r.is(n, list, "rules") {
 		for _, item := range n.items {
+			if r.full() {
+				break
+			}
 			if rule := r.rule(item); rule != nil {
 				p.rules = append(p.rules, rule)
 			}

@@ -42,6 +42,7 @@ type situation struct {
 	used  []*Parameter // by what is being compiled
 	still int          // above zero where no time may elapse
 	depth int          // of the rules referred to, so far
+	chain int          // of the inputs asked, so far
 }
 
 // within begins something that is compiled by itself, and returns what it interrupts.
@@ -82,6 +83,10 @@ func (c *compiler) enter(packs []*pack) []*ruleEntry {
 	c.entries = map[string]*ruleEntry{}
 	for _, p := range packs {
 		for _, r := range p.rules {
+			if len(all) == MaxRules {
+				c.add(r.at, fmt.Sprintf("the set has more than %d rules", MaxRules), "drop those that nobody needs, or run two sets in two services")
+				return all
+			}
 			e := &ruleEntry{pack: p, rule: r}
 			all = append(all, e)
 			if first := c.entries[r.id]; r.id != "" && first != nil {

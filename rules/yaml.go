@@ -138,19 +138,23 @@ func (c *cursor) escape(text []rune) (blank bool) {
 	return strings.ContainsRune("tnrvf NLP_", r)
 }
 
-// parseYAML reads one document. What cannot be read at all is one fault; repeated keys, anchors,
+// parseYAML reads one document within the limits of a file. What cannot be read at all is one fault; repeated keys, anchors,
 // aliases and tags are faults beside which the rest is still read.
 func parseYAML(name string, data []byte, r *report) *node {
 	text := strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
+	tks, fine := tokens(name, text, r)
+	if !fine {
+		return nil
+	}
 	src := &source{name: name}
 	for line := range strings.SplitSeq(text, "\n") {
 		src.lines = append(src.lines, []rune(line))
 	}
-	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+	file, err := parser.Parse(tks, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		at, problem := position{name, 1, 1}, "not YAML: "+err.Error()
+		at, problem := position{name, 1, 1}, "not YAML"
 		var syntax yaml.Error
-		if errors.As(err, &syntax) {
+		if errors.As(err, &syntax) { // whose Error would draw the whole file
 			problem = "not YAML: " + syntax.GetMessage()
 			if tk := syntax.GetToken(); tk != nil {
 				at.line, at.col = tk.Position.Line, tk.Position.Column
