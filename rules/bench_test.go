@@ -2,9 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"math"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,44 +38,6 @@ func TestTenThousandRulesCompileInSeconds(t *testing.T) {
 	t.Logf("%d rules, %d atoms, %d terms in %v", len(p.Rules), len(p.Atoms), len(p.Terms), took)
 	require.Len(t, p.Rules, 10_000)
 	require.Less(t, took, 30*time.Second, "far above what a busy machine needs, far below what a scan of all pairs takes")
-}
-
-// Work is counted in what is allocated, which does not depend on the machine.
-func TestCompilingGrowsNoFasterThanNLogN(t *testing.T) {
-	work := func(n int) (allocations, bytes float64) {
-		files := thousands(n)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := Compile(files, CompileOptions{})
-		runtime.ReadMemStats(&after)
-		require.NoError(t, err)
-		return float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)
-	}
-	fewAllocations, fewBytes := work(1000)
-	manyAllocations, manyBytes := work(10_000)
-	most := 10 * math.Log(10_000) / math.Log(1000)
-	require.Less(t, manyAllocations/fewAllocations, most)
-	require.Less(t, manyBytes/fewBytes, most)
-}
-
-func BenchmarkCompile(b *testing.B) {
-	for _, n := range []int{100, 1000, 10_000} {
-		files := thousands(n)
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			b.ReportAllocs()
-			var held runtime.MemStats
-			for b.Loop() {
-				p, err := Compile(files, CompileOptions{})
-				if err != nil {
-					b.Fatal(err)
-				}
-				runtime.ReadMemStats(&held)
-				runtime.KeepAlive(p)
-			}
-			b.ReportMetric(float64(held.HeapInuse)/(1<<20), "MiB-heap")
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/rule")
-		})
-	}
 }
 
 // BenchmarkAtom compares an atom's own code, direct and flat, with the same condition as a program of

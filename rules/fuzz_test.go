@@ -4,29 +4,61 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
-// FuzzCompile holds Compile to its promise: a Program, or faults that say where; never a panic.
+// maxFuzzed keeps the fuzzer from growing inputs instead of varying them.
+const maxFuzzed = 16 << 10
+
+// fuzzCompile holds Compile to its promise: a Program, or faults that say where in the file and why; what
+// compiles does so again to the same Program, and answers and shows something for a patient without facts.
+func fuzzCompile(t *testing.T, pack string) {
+	if len(pack) > maxFuzzed {
+		return
+	}
+	files := []clinical.File{{Name: "p.yaml", Data: []byte(pack)}}
+	p, err := Compile(files, CompileOptions{})
+	var faults Faults
+	if (p == nil) != errors.As(err, &faults) {
+		t.Fatalf("%v, %v", p, err)
+	}
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(pack), "\n")
+	for _, fault := range faults {
+		if fault.Line < 1 || fault.Col < 1 || fault.Problem == "" {
+			t.Fatalf("a fault without a place or a reason: %+v", fault)
+		}
+		if fault.Line > len(lines) || fault.Col > utf8.RuneCountInString(lines[fault.Line-1])+1 {
+			t.Fatalf("a fault whose place is not in the file: %+v", fault)
+		}
+	}
+	if p == nil {
+		return
+	}
+	again, err := Compile(files, CompileOptions{})
+	if err != nil || again.Hash != p.Hash || len(again.Terms) != len(p.Terms) || len(again.Atoms) != len(p.Atoms) {
+		t.Fatalf("compiled again it is another: %v", err)
+	}
+	values := make([]Value, len(p.Terms))
+	for i, r := range p.Rules {
+		if other := again.Rules[i]; Key(r.When) != Key(other.When) || r.When.String() != other.When.String() {
+			t.Fatalf("%s and %s", r.When, other.When)
+		}
+		r.Message.Render(values)
+	}
+	for _, a := range p.Atoms {
+		a.Eval(values)
+	}
+}
+
 func FuzzCompile(f *testing.F) {
-	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/faults/*/*.yaml"} {
+	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/faults/*/*.yaml", "packs/*.yaml"} {
 		for _, file := range readFiles(f, glob(f, pattern)...) {
 			f.Add(string(file.Data))
 		}
 	}
-	f.Fuzz(func(t *testing.T, pack string) {
-		p, err := Compile([]clinical.File{{Name: "p.yaml", Data: []byte(pack)}}, CompileOptions{})
-		var faults Faults
-		if (p == nil) != errors.As(err, &faults) {
-			t.Fatalf("%v, %v", p, err)
-		}
-		for _, fault := range faults {
-			if fault.Line < 1 || fault.Col < 1 || fault.Problem == "" {
-				t.Fatalf("a fault without a place or a reason: %+v", fault)
-			}
-		}
-	})
+	f.Fuzz(fuzzCompile)
 }
 
 // FuzzExpression does the same for conditions, which reach the expression parser as they are.
@@ -79,18 +111,6 @@ func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message string) {
 		quoted := strings.NewReplacer("'", "''").Replace(message)
 		pack := "pack: p\ninputs:\n  a: {observation: [\"loinc|1-8\"]}\nrules:\n- {id: r, title: t, severity: info, source: s, when: a.exists(), message: '" + quoted + "'}\n"
-		p, err := Compile([]clinical.File{{Name: "p.yaml", Data: []byte(pack)}}, CompileOptions{})
-		var faults Faults
-		if (p == nil) != errors.As(err, &faults) {
-			t.Fatalf("%v, %v", p, err)
-		}
-		for _, fault := range faults {
-			if fault.Line < 1 || fault.Col < 1 || fault.Problem == "" {
-				t.Fatalf("a fault without a place or a reason: %+v", fault)
-			}
-		}
-		if p != nil && len(p.Rules) == 1 && p.Rules[0].Message != nil {
-			p.Rules[0].Message.Render(make([]Value, len(p.Terms)))
-		}
+		fuzzCompile(t, pack)
 	})
 }

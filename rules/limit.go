@@ -43,18 +43,22 @@ const (
 	maxOddities = 100
 )
 
-// tokens reads a file as far as the words and marks of YAML; false after a fault, its own or one of the
-// limits.
-func tokens(name, text string, r *report) (token.Tokens, bool) {
+// limited says whether a file is small enough to be looked at, and reports where it is not.
+func limited(name, text string, r *report) bool {
 	if len(text) > MaxPack {
 		r.add(position{name, 1, 1}, fmt.Sprintf("the file is larger than %d MB", MaxPack>>20), "split the pack; large value sets go into FHIR files of their own")
-		return nil, false
+		return false
 	}
 	if marked(text) > maxMarks {
 		r.add(position{name, 1, 1}, fmt.Sprintf("the file has more than %d line ends, quotes, brackets, colons, commas and dashes", maxMarks),
 			"split the pack; large value sets go into FHIR files of their own")
-		return nil, false
+		return false
 	}
+	return true
+}
+
+// tokens reads a file as far as the words and marks of YAML, and reports where it goes beyond a limit.
+func tokens(src *source, text string, r *report) (token.Tokens, bool) {
 	var out token.Tokens
 	var s scanner.Scanner
 	s.Init(text)
@@ -71,7 +75,7 @@ func tokens(name, text string, r *report) (token.Tokens, bool) {
 			if tk.Type == token.MappingValueType {
 				tk = cmp.Or(tk.Prev, tk) // the key
 			}
-			r.add(position{name, tk.Position.Line, max(tk.Position.Column, 1)}, problem, hint)
+			r.add(src.place(tk.Position.Line, tk.Position.Column), problem, hint)
 			return nil, false
 		}
 	}

@@ -53,7 +53,14 @@ type source struct {
 	lines [][]rune
 }
 
-func (n *node) at() position { return position{n.src.name, n.line, n.col} }
+func (n *node) at() position { return n.src.place(n.line, n.col) }
+
+// place is a place in the file, at most just behind the end of a line: the parser counts characters of
+// strange files in ways of its own.
+func (s *source) place(line, col int) position {
+	line = min(max(line, 1), len(s.lines))
+	return position{s.name, line, min(max(col, 1), len(s.lines[line-1])+1)}
+}
 
 // within is the place of the scalar's character number offset. The characters of a scalar that are not
 // blank stand in the file in the same order, whatever its style does to indentation and line ends, so
@@ -66,7 +73,7 @@ func (n *node) within(offset int) position {
 	case block:
 		c.line, c.col = c.line+1, 0
 	}
-	end := position{n.src.name, c.line + 1, c.col + 1}
+	end := n.src.place(c.line+1, c.col+1)
 	for i, r := range []rune(n.text) {
 		if unicode.IsSpace(r) {
 			if i >= offset {
@@ -79,9 +86,9 @@ func (n *node) within(offset int) position {
 			break
 		}
 		if i >= offset {
-			return position{n.src.name, line + 1, col + 1}
+			return n.src.place(line+1, col+1)
 		}
-		end = position{n.src.name, c.line + 1, c.col + 1}
+		end = n.src.place(c.line+1, c.col+1)
 	}
 	return end
 }
@@ -141,14 +148,17 @@ func (c *cursor) escape(text []rune) (blank bool) {
 // parseYAML reads one document within the limits of a file. What cannot be read at all is one fault; repeated keys, anchors,
 // aliases and tags are faults beside which the rest is still read.
 func parseYAML(name string, data []byte, r *report) *node {
-	text := strings.ReplaceAll(strings.TrimPrefix(string(data), "\ufeff"), "\r\n", "\n")
-	tks, fine := tokens(name, text, r)
-	if !fine {
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(data), "\ufeff"))
+	if !limited(name, text, r) {
 		return nil
 	}
 	src := &source{name: name}
 	for line := range strings.SplitSeq(text, "\n") {
 		src.lines = append(src.lines, []rune(line))
+	}
+	tks, fine := tokens(src, text, r)
+	if !fine {
+		return nil
 	}
 	file, err := parser.Parse(tks, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
@@ -157,7 +167,7 @@ func parseYAML(name string, data []byte, r *report) *node {
 		if errors.As(err, &syntax) { // whose Error would draw the whole file
 			problem = "not YAML: " + syntax.GetMessage()
 			if tk := syntax.GetToken(); tk != nil {
-				at.line, at.col = tk.Position.Line, tk.Position.Column
+				at = src.place(tk.Position.Line, tk.Position.Column)
 			}
 		}
 		r.add(at, problem, "")

@@ -37,6 +37,7 @@ type benchOptions struct {
 
 	explain bool
 	pairs   int
+	compile int
 	phase   time.Duration
 }
 
@@ -49,9 +50,15 @@ func (a *app) benchCommand() *cobra.Command {
 through the log, checks every answer of five rules at three instants against rules written by hand, and
 times reads. No figure is printed unless every answer was right.`,
 		Example: `  vigil bench
-  vigil bench --patients 1000 --facts 1000 --output json`,
+  vigil bench --patients 1000 --facts 1000 --output json
+  vigil bench --compile 10000`,
 		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error { return a.bench(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("compile") {
+				return a.benchCompile(o.compile)
+			}
+			return a.bench(c.Context(), o)
+		},
 	}
 	f := c.Flags()
 	f.IntVar(&o.patients, "patients", 10_000, "patients of the ward")
@@ -63,6 +70,7 @@ times reads. No figure is printed unless every answer was right.`,
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
 	f.StringVar(&o.profile, "cpu-profile", "", "write a CPU profile of the intake and the reads to this file, for go tool pprof")
 	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
+	f.IntVar(&o.compile, "compile", 0, "instead compile sets of up to so many rules; print the time, the heap, and how time grows with the number of rules")
 	f.BoolVar(&o.explain, "explain", false, "then play a live ward without and with a replay by the explain role beside it, and compare")
 	f.IntVar(&o.pairs, "pairs", 3, "with --explain: how many phases of each")
 	f.DurationVar(&o.phase, "phase", 5*time.Second, "with --explain: how long each is")

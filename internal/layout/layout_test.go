@@ -51,7 +51,8 @@ var arrows = map[string][]string{
 	"internal/packfmt":          {"rules"},
 	"internal/equivalence":      {"explain", "explain/archive", "explain/record", "explain/replay", "pointer", "processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
-	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench",
+	"internal/bench/volume":     {"internal/clinical"},
+	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench", "internal/bench/volume",
 		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/rulesrun", "internal/rulestest", "internal/ucum", "internal/ward"},
 }
 
