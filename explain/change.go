@@ -81,7 +81,7 @@ type spot struct {
 
 func (r *reading) search(rule *rules.Rule, now clinical.Instant) *search {
 	s := &search{whole: r, rule: rule, terms: termsOf(rule.When), now: now, work: remedyWork,
-		reading: &reading{Reference: r.Reference, whole: true, members: map[int][]member{}, persons: r.persons}}
+		reading: &reading{Reference: r.Reference, whole: true, period: r.period, members: map[int][]member{}, persons: r.persons}}
 	s.entire = r.derived(s.terms)
 	for _, in := range s.inputs() {
 		s.members[in.ID] = s.resting(in.ID)

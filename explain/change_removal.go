@@ -21,7 +21,7 @@ func (s *search) removals(blockers []blocker) []remedy {
 	var tries []removal
 	for _, b := range blockers {
 		for _, t := range termsOf(b.Expr) {
-			if t.Op.OfPatient() {
+			if t.Op.OfPatient() || t.Op.OfPeriod() {
 				continue
 			}
 			for _, m := range s.removable(t) {
@@ -75,7 +75,7 @@ func (s *search) holdsWithout(gone Statement) bool {
 			s.gaps[in.ID] = newGap(s.whole.input(in.ID))
 		}
 	}
-	trial := &reading{Reference: s.Reference, whole: true, members: map[int][]member{}, persons: s.persons}
+	trial := &reading{Reference: s.Reference, whole: true, period: s.period, members: map[int][]member{}, persons: s.persons}
 	for id, g := range s.gaps {
 		s.work -= 2 * len(g.all)
 		trial.members[id] = g.without(gone)

@@ -104,8 +104,11 @@ func (r *Reference) restsOn(input int) []int {
 }
 
 // concerns says whether a fact of the stream can change what the term answers.
-func (r *Reference) concerns(t *rules.Term, s clinical.Stream) bool {
-	return slices.ContainsFunc(r.rests[t.Input], func(id int) bool { return takes(r.program.Inputs[id], s) })
+func (r *Reference) concerns(t *rules.Term, s clinical.Stream) bool { return r.rest(t.Input, s) }
+
+// rest says whether a fact of the stream can be one of the input, or decide which are.
+func (r *Reference) rest(input int, s clinical.Stream) bool {
+	return slices.ContainsFunc(r.rests[input], func(id int) bool { return takes(r.program.Inputs[id], s) })
 }
 
 // derived reports whether any of the terms is asked of a derived input.

@@ -20,7 +20,7 @@ type Frame struct {
 	Facts     int // most facts shown of one term's window; those that decide are shown always
 }
 
-// Answer explains what the rule is of a patient with these facts at the instant now: with what is missing
+// Answer explains what the rule is of a patient, or of the period that the reference is about, with these facts at the instant now: with what is missing
 // where it is unknown, what kept it from being true where it is false, and when time alone changes it, up
 // to the instant until.
 func (r *Reference) Answer(rule *rules.Rule, h History, now, until clinical.Instant, f Frame) *record.Explanation {
@@ -34,13 +34,14 @@ func (r *Reference) Answer(rule *rules.Rule, h History, now, until clinical.Inst
 // Explain explains a turn that the course has just given, within the call that gave it. A cause of
 // record.CauseFact is given what the record changed.
 func (c *Course) Explain(t Turn, cause record.Cause, gone, added []Statement, f Frame) *record.Explanation {
+	c.reading.within(t.Rule, t.Period)
 	e := c.reading.explain(t.Rule, t.At, f)
 	e.Kind, e.Before = record.Cleared, record.TruthOf(t.Before)
 	if t.Truth == rules.True {
 		e.Kind = record.Fired
 	}
 	asked := func(s Statement) bool {
-		return slices.ContainsFunc(c.reading.termsOf(t.Rule.When), func(q *rules.Term) bool {
+		return t.Rule.Each != 0 && c.reading.rest(t.Rule.Each, s.Fact.Stream) || slices.ContainsFunc(c.reading.termsOf(t.Rule.When), func(q *rules.Term) bool {
 			return c.reading.concerns(q, s.Fact.Stream)
 		})
 	}
@@ -78,13 +79,20 @@ func (r *reading) explain(rule *rules.Rule, now clinical.Instant, f Frame) *reco
 	tree := w.node(rule.When)
 	truth := tree.truth
 	decide(&tree)
-	e.Truth = record.TruthOf(truth)
 	enough := w.suffices(rule.When, truth, &tree)
-	e.Terms, e.Facts, e.Suffices = w.evidence(enough)
+	if !r.begun(rule, now) {
+		truth = rules.False
+	}
+	e.Truth = record.TruthOf(truth)
+	e.Terms, e.Facts, e.Suffices = w.evidence(rule, enough)
+	e.Period = w.recorded(rule)
 	root := tree.record()
 	e.Tree = &root
 	e.RuleSet.ValueSets = r.valueSets(w.terms)
 	e.RuleSet.Parameters = parameters(rule)
+	if rule.Each != 0 && !r.speaksOf(rule.Each).there() {
+		e.Message = "No such period is on record."
+	}
 	if truth == rules.True && rule.Message != nil {
 		e.Message = rule.Message.Render(w.values())
 	}
@@ -110,9 +118,19 @@ func (w *witness) values() []rules.Value {
 }
 
 // evidence is what each term asked and saw, with every fact that is shown, once, in order of time.
-func (w *witness) evidence(enough map[uint64]bool) (terms []record.Term, facts []record.Fact, suffices []int) {
+func (w *witness) evidence(rule *rules.Rule, enough map[uint64]bool) (terms []record.Term, facts []record.Fact, suffices []int) {
 	shown := make([][]member, len(w.terms))
 	var all []member
+	if rule.Each != 0 { // what makes the period
+		for _, m := range w.speaksOf(rule.Each).facts {
+			enough[m.Order] = true
+			all = append(all, m)
+			w.behind(w.program.Inputs[rule.Each], m.Statement, func(x member) {
+				enough[x.Order] = true
+				all = append(all, x)
+			})
+		}
+	}
 	for i, t := range w.terms {
 		seen := w.seen(t)
 		shown[i] = w.choose(seen, enough)
@@ -148,13 +166,36 @@ func (w *witness) evidence(enough map[uint64]bool) (terms []record.Term, facts [
 // seen is the facts that a term looks at: those of its window; those whose period holds for active; the
 // statement about the patient's person.
 func (w *witness) seen(t *rules.Term) []member {
-	switch t.Op {
-	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+	switch {
+	case t.Op.OfPatient():
 		return w.latestPerson()
-	case rules.Active:
+	case t.Op.OfPeriod():
+		return w.speaksOf(t.Each).facts
+	case t.Op == rules.Overlaps:
+		return w.beside(t, w.now)
+	case t.Op == rules.Active && t.Each != 0:
+		if s := w.speaksOf(t.Each); s.there() && (t.Window.At == rules.AtStart || s.Ended(w.now)) {
+			return holding(w.input(t.Input), s.anchor(t.Window.At))
+		}
+		return nil
+	case t.Op == rules.Active:
 		return holding(w.input(t.Input), w.now)
 	}
 	return w.window(t, w.now)
+}
+
+// recorded is the period of a rule that holds for each of an input's; nil of one that holds for the patient, and where
+// there is none to speak of.
+func (w *witness) recorded(rule *rules.Rule) *record.Period {
+	if rule.Each == 0 || w.speaksOf(rule.Each).Start == clinical.Never {
+		return nil
+	}
+	s, in := w.speaksOf(rule.Each), w.program.Inputs[rule.Each]
+	p := &record.Period{Input: in.Name, Pack: in.Pack, Start: record.Instant(s.Start), End: record.Instant(s.End), Facts: make([]int, len(s.facts))}
+	for i, m := range s.facts {
+		p.Facts[i] = w.places[m.Order]
+	}
+	return p
 }
 
 // choose keeps the latest facts, as many as are to be shown, and those that decide.
@@ -174,13 +215,12 @@ func (w *witness) choose(seen []member, enough map[uint64]bool) []member {
 
 // latest is the last fact of the term's input before its window.
 func (w *witness) latest(t *rules.Term) *member {
-	switch t.Op {
-	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+	if t.Op.OfPatient() || t.Op.OfPeriod() || t.Op == rules.Overlaps || t.Window.At == rules.AtEnd {
 		return nil
 	}
 	earliest := w.now + 1
 	if t.Op != rules.Active {
-		earliest, _ = w.bounds(t.Window, w.now)
+		earliest, _ = w.bounds(t, w.now)
 	}
 	facts := w.input(t.Input)
 	if i := since(facts, earliest); i > 0 {
@@ -208,10 +248,9 @@ func (w *witness) describe(t *rules.Term, shown []member) record.Term {
 		where = append(where, e.String())
 	}
 	out.Where = strings.Join(where, " and ")
-	if t.Op != rules.Active {
-		earliest, latest := w.bounds(t.Window, w.now)
-		out.Window = &record.Window{Text: t.Window.String(), To: record.Instant(latest)}
-		if !t.Window.All {
+	if earliest, latest := w.bounds(t, w.now); t.Op != rules.Active && t.Op != rules.Overlaps && !t.Op.OfPeriod() && earliest <= latest {
+		out.Window = &record.Window{Text: windowText(t.Window), To: record.Instant(latest)}
+		if earliest != clinical.Never {
 			from := record.Instant(earliest)
 			out.Window.From = &from
 		}
@@ -220,6 +259,17 @@ func (w *witness) describe(t *rules.Term, shown []member) record.Term {
 		out.Latest = &record.Use{Fact: w.places[m.Order], Value: record.Value(m.value)}
 	}
 	return out
+}
+
+// windowText is a window as packs write it: "7d", "during", "at_start 7d".
+func windowText(w rules.Window) string {
+	switch {
+	case w.During:
+		return "during"
+	case w.At != rules.AtNow:
+		return strings.TrimSpace(w.At.String() + " " + w.String())
+	}
+	return w.String()
 }
 
 // fact writes a statement down with where it came from.

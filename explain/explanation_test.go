@@ -205,9 +205,9 @@ func TestACourseTurnsWhereAskingAnewDoes(t *testing.T) {
 			slices.Sort(want)
 			require.Equal(t, want, got, "seed %d, record %d", seed, offset)
 			var ids []string
-			for _, rule := range course.Holds() {
-				ids = append(ids, rule.ID)
-				require.True(t, holds[rule.ID])
+			for _, h := range course.Holds() {
+				ids = append(ids, h.Rule.ID)
+				require.True(t, holds[h.Rule.ID])
 			}
 			for id, now := range holds {
 				require.Equal(t, now, slices.Contains(ids, id), id)

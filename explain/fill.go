@@ -15,7 +15,7 @@ func (r *reading) answerTo(e *record.Explanation, rule *rules.Rule, now, until c
 	place := func(t *rules.Term) int {
 		return slices.IndexFunc(e.Terms, func(x record.Term) bool { return x.Source == t.Source })
 	}
-	switch r.expr(rule.When, now).Truth() {
+	switch r.truth(rule, now) {
 	case rules.Unknown:
 		for _, m := range r.missing(rule, now) {
 			out := record.Missing{Term: place(m.Term), Reason: m.Reason}
@@ -35,7 +35,7 @@ func (r *reading) answerTo(e *record.Explanation, rule *rules.Rule, now, until c
 			e.Miss.Change = change.record(factOf)
 		}
 	}
-	if next, ok := r.next(rule.When, now, until); ok {
+	if next, ok := r.nextOf(rule, now, until); ok {
 		e.Next = &record.Next{At: record.Instant(next.At), Truth: record.TruthOf(next.Truth)}
 	}
 }

@@ -13,6 +13,14 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 	if t.Op.OfPatient() {
 		return b.whyOfPerson(t.Op), nil
 	}
+	if t.Each != 0 {
+		switch s := b.speaksOf(t.Each); {
+		case !s.there():
+			return "no such period is on record", nil
+		case (t.Op == rules.HoursSinceEnd || t.Window.At == rules.AtEnd) && !s.Ended(b.now):
+			return "the period has not ended", nil
+		}
+	}
 	in := b.program.Inputs[t.Input]
 	seen := b.window(t, b.now)
 	if len(seen) == 0 {
@@ -81,7 +89,7 @@ func (b *blame) whyOfPerson(op rules.Op) string {
 // none says that the term's window is empty, and what there was before.
 func (b *blame) none(t *rules.Term, in *rules.Input) (string, *member) {
 	facts := b.input(t.Input)
-	earliest, latest := b.bounds(t.Window, b.now)
+	earliest, latest := b.bounds(t, b.now)
 	before, known := since(facts, earliest), since(facts, b.now+1)
 	switch {
 	case before > 0:
@@ -106,7 +114,7 @@ func (b *blame) none(t *rules.Term, in *rules.Input) (string, *member) {
 // leftOut names the latest fact with one of the input's codes, from an instant to the end of the term's
 // window, that does not belong to the input, with what is against it; "" when there is none.
 func (b *blame) leftOut(t *rules.Term, in *rules.Input, from clinical.Instant) string {
-	_, latest := b.bounds(t.Window, b.now)
+	_, latest := b.bounds(t, b.now)
 	var last *Statement
 	for i := range b.history {
 		s := &b.history[i]

@@ -14,7 +14,20 @@ const lookAhead = 4_000_000
 // another than it is at at. It is false when there is none, and when finding out would take looking at many
 // millions of facts, as where thousands rise one after the other and a least one is asked for.
 func (r *Reference) Next(rule *rules.Rule, h History, at, until clinical.Instant) (Change, bool) {
-	return r.read(h).next(rule.When, at, until)
+	return r.read(h).nextOf(rule, at, until)
+}
+
+func (r *reading) nextOf(rule *rules.Rule, at, until clinical.Instant) (Change, bool) {
+	if begins := r.begins(rule); begins > at {
+		if begins > until {
+			return Change{}, false
+		}
+		at = begins
+		if truth := r.expr(rule.When, at).Truth(); truth != rules.False {
+			return Change{At: at, Truth: truth}, true
+		}
+	}
+	return r.next(rule.When, at, until)
 }
 
 func (r *reading) next(e rules.Expr, at, until clinical.Instant) (Change, bool) {
@@ -123,7 +136,7 @@ func (l *outlook) cost(t *rules.Term) int {
 	case rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.Slope, rules.EWMA, rules.DurationAbove, rules.DurationBelow,
 		rules.Nth, rules.Distinct, rules.MaxGap:
 		return 1 + len(l.window(t, l.now))
-	case rules.Active:
+	case rules.Active, rules.Overlaps:
 		return 1 + 2*len(l.input(t.Input))
 	}
 	return 1
@@ -143,7 +156,10 @@ func (l *outlook) truth() rules.Truth {
 // outlasts is an instant after now before which the term's answer stays what it is, but for the time that
 // elapses. Unlike edge it passes over facts that leave a window without being missed there.
 func (r *reading) outlasts(t *rules.Term, now clinical.Instant) clinical.Instant {
-	if t.Op.OfPatient() {
+	switch {
+	case t.Each != 0:
+		return r.inPeriodUntil(t, now)
+	case t.Op.OfPatient():
 		return r.personOutlasts(t.Op, now)
 	}
 	if t.Op == rules.Active {
@@ -151,7 +167,7 @@ func (r *reading) outlasts(t *rules.Term, now clinical.Instant) clinical.Instant
 	}
 	first := clinical.Forever
 	facts := r.input(t.Input)
-	earliest, latest := r.bounds(t.Window, now)
+	earliest, latest := r.bounds(t, now)
 	if i := since(facts, latest+1); i < len(facts) {
 		first = r.comes(t.Window.To, facts[i].Fact.Time, now-latest)
 	}

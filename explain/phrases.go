@@ -29,6 +29,10 @@ func one(in *rules.Input) string {
 // inWindow says in which window: " in 7 days", " between 365 and 8 days before"; "" for all of the past.
 func inWindow(w rules.Window) string {
 	switch {
+	case w.During:
+		return " in the period"
+	case w.At != rules.AtNow:
+		return inWindowOf(w)
 	case w.All:
 		return ""
 	case w.To == rules.Duration{}:
@@ -40,6 +44,32 @@ func inWindow(w rules.Window) string {
 	}
 	return " between " + from + " and " + to + " before"
 }
+
+// inWindowOf says the same of a window that is counted from the start or the end of a period.
+func inWindowOf(w rules.Window) string {
+	of := " the start of the period"
+	if w.At == rules.AtEnd {
+		of = " the end of the period"
+	}
+	none := rules.Duration{}
+	switch {
+	case w.All:
+		return " up to" + of
+	case !w.Ahead():
+		at := w
+		at.At = rules.AtNow
+		text := inWindow(at)
+		if w.To == none {
+			text += " before"
+		}
+		return text + of
+	case w.From == none:
+		return " in " + length(reversed(w.To)) + " after" + of
+	}
+	return " between " + length(reversed(w.From)) + " and " + length(reversed(w.To)) + " after" + of
+}
+
+func reversed(d rules.Duration) rules.Duration { return rules.Duration{Months: -d.Months, Millis: -d.Millis} }
 
 // length is a length of time in words: "7 days", "48 hours", "1 year 6 months".
 func length(d rules.Duration) string {

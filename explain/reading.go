@@ -19,6 +19,8 @@ type reading struct {
 	// eligible are, of a whole reading's derived inputs, the facts that belong as far as each alone can tell.
 	eligible map[int][]member
 	persons  []Statement // what was said about the patient's own person, in the order of the log
+	// period is the one that is spoken of; nil until it is looked for.
+	period *span
 }
 
 // member is a fact that belongs to an input, with its value in the input's type and unit: missing when

@@ -13,6 +13,12 @@ import (
 // may use one at the same time, and no answer depends on an earlier question: what it remembers are
 // things that are always so, such as which inputs list a code. A History given to it is only read.
 type Reference struct {
+	*knowledge
+	start clinical.Instant // of the period that is spoken of: see About
+}
+
+// knowledge is what all references to a program share.
+type knowledge struct {
 	program *rules.Program
 	asks    []asks                       // by input
 	asking  [][]int32                    // by input: the rules whose condition asks it
@@ -30,16 +36,23 @@ type asks struct{ negated, absent bool }
 
 // NewReference evaluates p.
 func NewReference(p *rules.Program) *Reference {
-	r := &Reference{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs)), rests: make([][]int, len(p.Inputs)),
-		terms: make(map[rules.Expr][]*rules.Term, len(p.Rules))}
+	r := &Reference{start: clinical.Never, knowledge: &knowledge{program: p, asks: make([]asks, len(p.Inputs)), asking: make([][]int32, len(p.Inputs)),
+		rests: make([][]int, len(p.Inputs)), terms: make(map[rules.Expr][]*rules.Term, len(p.Rules))}}
 	for i, in := range p.Inputs {
 		r.rests[i] = r.restsOn(i)
 		r.asks[i] = asks{asksFor(in.Where, clinical.AttrNegated), asksFor(in.Where, clinical.AttrAbsentReason)}
 	}
 	for i, rule := range p.Rules {
 		r.terms[rule.When] = termsOf(rule.When)
+		asked := make([]int, 0, 8)
+		if rule.Each != 0 {
+			asked = append(asked, rule.Each)
+		}
 		for _, t := range r.terms[rule.When] {
-			if a := &r.asking[t.Input]; !slices.Contains(*a, int32(i)) {
+			asked = append(asked, t.Input)
+		}
+		for _, input := range asked {
+			if a := &r.asking[input]; !slices.Contains(*a, int32(i)) {
 				*a = append(*a, int32(i))
 			}
 		}
@@ -47,9 +60,16 @@ func NewReference(p *rules.Program) *Reference {
 	return r
 }
 
+// About is the same reference for the one of a rule's periods that begins at start: whatever it is asked about a
+// rule that is `for_each` of an input, or about one of such a rule's terms, is about that period. Without it, and
+// where no period begins at start, such a rule is false, and its terms about the period are missing.
+func (r *Reference) About(start clinical.Instant) *Reference {
+	return &Reference{knowledge: r.knowledge, start: start}
+}
+
 // Truth is what the rule says of a patient with these facts at the instant now.
 func (r *Reference) Truth(rule *rules.Rule, h History, now clinical.Instant) rules.Truth {
-	return r.read(h).expr(rule.When, now).Truth()
+	return r.read(h).truth(rule, now)
 }
 
 // Term is the term's answer at the instant now; missing where there is nothing to answer with.

@@ -83,7 +83,7 @@ func (r *reading) measureOfTerm(t *rules.Term) measure {
 	case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta,
 		rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.EWMA, rules.Nth:
 		return measure{unit: r.program.Inputs[t.Input].Unit}
-	case rules.HoursSince, rules.DurationAbove, rules.DurationBelow, rules.MaxGap:
+	case rules.HoursSince, rules.HoursSinceStart, rules.HoursSinceEnd, rules.DurationAbove, rules.DurationBelow, rules.MaxGap:
 		return measure{unit: "h"}
 	case rules.DaysSince:
 		return measure{unit: "d"}

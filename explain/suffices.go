@@ -13,7 +13,7 @@ import (
 func (w *witness) suffices(e rules.Expr, truth rules.Truth, tree *node) map[uint64]bool {
 	terms := w.termsOf(e)
 	enough := func(orders []uint64) bool {
-		return w.only(terms, orders).expr(e, w.now).Truth() == truth
+		return w.only(terms, orders).expr(e, w.now).Truth() == truth // of the same period
 	}
 	kept := w.supporters(tree)
 	if !enough(kept) {
@@ -86,7 +86,7 @@ func (w *witness) supporting(t *rules.Term) []member {
 		return seen[i : i+1]
 	}
 	switch t.Op {
-	case rules.Exists, rules.Active, rules.LastTime, rules.HoursSince, rules.DaysSince:
+	case rules.Exists, rules.Active, rules.Overlaps, rules.LastTime, rules.HoursSince, rules.DaysSince:
 		return seen[len(seen)-1:]
 	case rules.FirstTime:
 		return seen[:1]
@@ -121,7 +121,7 @@ func (r *reading) only(terms []*rules.Term, orders []uint64) *reading {
 		_, found := slices.BinarySearch(orders, order)
 		return found
 	}
-	p := &reading{Reference: r.Reference, whole: true, members: make(map[int][]member, len(terms))}
+	p := &reading{Reference: r.Reference, whole: true, period: r.period, members: make(map[int][]member, len(terms))}
 	for _, t := range terms {
 		for _, id := range r.rests[t.Input] {
 			in := r.program.Inputs[id]

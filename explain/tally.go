@@ -48,7 +48,7 @@ func (l *outlook) reply(t *rules.Term) rules.Value {
 		l.tallies[t.Input] = sums
 	}
 	facts := l.input(t.Input)
-	earliest, latest := l.bounds(t.Window, l.now)
+	earliest, latest := l.bounds(t, l.now)
 	from, to := since(facts, earliest), since(facts, latest+1)
 	if from >= to {
 		return l.reading.term(t, l.now)

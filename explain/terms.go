@@ -12,6 +12,9 @@ import (
 
 // term is the term's answer at now.
 func (r *reading) term(t *rules.Term, now clinical.Instant) rules.Value {
+	if t.Each != 0 {
+		return r.inPeriod(t, now)
+	}
 	switch t.Op {
 	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
 		return r.patient(t.Op, now)
@@ -48,20 +51,29 @@ func (r *reading) answer(t *rules.Term, facts []member, now clinical.Instant) ru
 // window is the facts that the term sees at now, in order of time. With no window they are those with
 // time <= now, with one those between its two ends; both ends are inside. A fact after now is not seen.
 func (r *reading) window(t *rules.Term, now clinical.Instant) []member {
-	earliest, latest := r.bounds(t.Window, now)
+	earliest, latest := r.bounds(t, now)
 	return between(r.input(t.Input), earliest, latest)
 }
 
-// bounds are the two ends of a window at now, both inside.
-func (r *reading) bounds(w rules.Window, now clinical.Instant) (earliest, latest clinical.Instant) {
-	if w.All {
+// bounds are the two ends of a term's window at now, both inside. One that is about a period may lie wholly after
+// now, and then nothing is seen.
+func (r *reading) bounds(t *rules.Term, now clinical.Instant) (earliest, latest clinical.Instant) {
+	switch w := t.Window; {
+	case t.Each != 0:
+		earliest, latest = r.limits(t, now)
+		return earliest, min(latest, now)
+	case w.All:
 		return clinical.Never, now
+	default:
+		return ago(w.From, now, r.program.Zone), ago(w.To, now, r.program.Zone)
 	}
-	return ago(w.From, now, r.program.Zone), ago(w.To, now, r.program.Zone)
 }
 
 // between is the facts with earliest <= time <= latest. They lie together, since all are in order of time.
 func between(facts []member, earliest, latest clinical.Instant) []member {
+	if latest < earliest {
+		return nil
+	}
 	facts = facts[since(facts, earliest):]
 	return facts[:sort.Search(len(facts), func(i int) bool { return facts[i].Fact.Time > latest })]
 }

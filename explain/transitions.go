@@ -23,10 +23,10 @@ const horizon = clinical.Instant(300_000_000_000_000) // the year 11476
 // not Never or Forever.
 func (r *Reference) Transitions(rule *rules.Rule, h History, from, to clinical.Instant) []Change {
 	patient := r.read(h)
-	before := patient.expr(rule.When, from).Truth()
+	before := patient.truth(rule, from)
 	var changes []Change
-	for at := range patient.candidates(rule.When, from, to) {
-		now := patient.expr(rule.When, at).Truth()
+	for at := range patient.candidates(rule, from, to) {
+		now := patient.truth(rule, at)
 		if now != before {
 			changes = append(changes, Change{At: at, Truth: now})
 		}
@@ -39,13 +39,13 @@ func (r *Reference) Transitions(rule *rules.Rule, h History, from, to clinical.I
 // and without repeats: where a fact enters or leaves a window, a period begins or ends, a month of age
 // is completed, the patient dies, or a comparison of elapsed time tips. Most of them change nothing.
 func (r *Reference) Candidates(rule *rules.Rule, h History, from, to clinical.Instant) []clinical.Instant {
-	return slices.Collect(r.read(h).candidates(rule.When, from, to))
+	return slices.Collect(r.read(h).candidates(rule, from, to))
 }
 
 // candidates goes from one to the next.
-func (r *reading) candidates(e rules.Expr, from, to clinical.Instant) iter.Seq[clinical.Instant] {
+func (r *reading) candidates(rule *rules.Rule, from, to clinical.Instant) iter.Seq[clinical.Instant] {
 	return func(yield func(clinical.Instant) bool) {
-		for at := r.upcoming(e, from); at <= to; at = r.upcoming(e, at) {
+		for at := r.upcoming(rule, from); at <= to; at = r.upcoming(rule, at) {
 			if !yield(at) {
 				return
 			}
@@ -53,10 +53,13 @@ func (r *reading) candidates(e rules.Expr, from, to clinical.Instant) iter.Seq[c
 	}
 }
 
-// upcoming is the first instant after now at which time alone could change the value of e; Forever when
+// upcoming is the first instant after now at which time alone could change the rule's truth; Forever when
 // there is none.
-func (r *reading) upcoming(e rules.Expr, now clinical.Instant) clinical.Instant {
-	edge := clinical.Forever
+func (r *reading) upcoming(rule *rules.Rule, now clinical.Instant) clinical.Instant {
+	if begins := r.begins(rule); begins > now {
+		return begins
+	}
+	e, edge := rule.When, clinical.Forever
 	for _, t := range r.termsOf(e) {
 		edge = min(edge, r.edge(t, now))
 	}
@@ -67,8 +70,10 @@ func (r *reading) upcoming(e rules.Expr, now clinical.Instant) clinical.Instant 
 // elapses: a fact enters or leaves its window, a period begins or has ended, a month of age is completed,
 // the patient dies.
 func (r *reading) edge(t *rules.Term, now clinical.Instant) clinical.Instant {
-	switch t.Op {
-	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+	switch {
+	case t.Each != 0:
+		return r.inPeriodUntil(t, now)
+	case t.Op.OfPatient():
 		return r.lifeEdge(now)
 	}
 	first := clinical.Forever
@@ -89,7 +94,7 @@ func (r *reading) edge(t *rules.Term, now clinical.Instant) clinical.Instant {
 		}
 		return first
 	}
-	earliest, latest := r.bounds(t.Window, now)
+	earliest, latest := r.bounds(t, now)
 	if i := since(facts, latest+1); i < len(facts) {
 		consider(reaches(t.Window.To, facts[i].Fact.Time, r.program.Zone))
 	}
@@ -147,7 +152,7 @@ func (r *reading) tip(e rules.Expr, now, edge clinical.Instant) clinical.Instant
 	return first
 }
 
-// elapsedComparisons are the comparisons with hours_since or days_since in them.
+// elapsedComparisons are the comparisons with hours_since and its like in them.
 func elapsedComparisons(e rules.Expr) []*rules.Binary {
 	var found []*rules.Binary
 	walk(e, func(e rules.Expr) {
@@ -158,7 +163,7 @@ func elapsedComparisons(e rules.Expr) []*rules.Binary {
 		elapsed := false
 		walk(b, func(e rules.Expr) {
 			ref, ok := e.(*rules.TermRef)
-			elapsed = elapsed || ok && (ref.Term.Op == rules.HoursSince || ref.Term.Op == rules.DaysSince)
+			elapsed = elapsed || ok && ref.Term.Op.Elapsed()
 		})
 		if elapsed {
 			found = append(found, b)

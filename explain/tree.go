@@ -73,7 +73,7 @@ func (r *reading) condition(e rules.Expr) bool {
 		return e.Table.Rows[0].Value.Kind == rules.Boolean
 	case *rules.TermRef:
 		switch e.Term.Op {
-		case rules.Exists, rules.Active, rules.Overlaps, rules.Deceased:
+		case rules.Exists, rules.Active, rules.Overlaps, rules.Ended, rules.Deceased:
 			return true
 		case rules.Last, rules.First, rules.Nth:
 			return r.program.Inputs[e.Term.Input].Type == clinical.Boolean

@@ -13,6 +13,8 @@ type evaluation struct {
 	plan *Plan
 	now  clinical.Instant
 
+	period *period // that is spoken of; nil: none
+
 	values []rules.Value // by term
 	terms  []answered
 	atoms  []answered
@@ -21,6 +23,8 @@ type evaluation struct {
 	inputs    []int32     // those with series, to be cleared
 	termsSeen []int32
 	atomsSeen []int32
+
+	periodTerms, periodAtoms []int32 // those answered about the period
 }
 
 // answered is a term's or atom's state in an evaluation.
@@ -43,6 +47,7 @@ func newEvaluation(p *Plan) *evaluation {
 func (e *evaluation) start(now clinical.Instant) { e.now = now }
 
 func (e *evaluation) release() {
+	e.leave()
 	for _, t := range e.termsSeen {
 		e.terms[t].done = false
 		e.values[t] = rules.Value{}
@@ -81,8 +86,15 @@ func (e *evaluation) question(t *rules.Term) question {
 func (e *evaluation) term(i int) (rules.Value, clinical.Instant) {
 	a := &e.terms[i]
 	if !a.done {
-		q := e.question(e.plan.Program.Terms[i])
-		v, until := q.resolve()
+		t := e.plan.Program.Terms[i]
+		q := e.question(t)
+		var v rules.Value
+		var until clinical.Instant
+		if t.Each == 0 {
+			v, until = q.resolve()
+		} else {
+			v, until = q.resolveIn(e.period)
+		}
 		e.setTerm(i, v, until)
 	}
 	return e.values[i], a.until
@@ -90,6 +102,10 @@ func (e *evaluation) term(i int) (rules.Value, clinical.Instant) {
 
 func (e *evaluation) setTerm(i int, v rules.Value, until clinical.Instant) {
 	e.values[i], e.terms[i] = v, answered{done: true, until: until}
+	if e.plan.Program.Terms[i].Each != 0 {
+		e.periodTerms = append(e.periodTerms, int32(i))
+		return
+	}
 	e.termsSeen = append(e.termsSeen, int32(i))
 }
 
@@ -104,6 +120,10 @@ func (e *evaluation) atom(i int) (rules.Truth, clinical.Instant) {
 
 func (e *evaluation) setAtom(i int, truth rules.Truth, until clinical.Instant) {
 	e.atoms[i] = answered{done: true, truth: truth, until: until}
+	if e.plan.Program.Atoms[i].Each != 0 {
+		e.periodAtoms = append(e.periodAtoms, int32(i))
+		return
+	}
 	e.atomsSeen = append(e.atomsSeen, int32(i))
 }
 
@@ -120,7 +140,13 @@ func (e *evaluation) resolveAtom(a *rules.Atom) (rules.Truth, clinical.Instant) 
 	case a.Elapsed >= 0:
 		until = e.crossing(a, truth, until)
 	case a.Threshold != nil && until != clinical.Forever:
-		q := e.question(e.plan.Program.Terms[a.Threshold.Term])
+		t := e.plan.Program.Terms[a.Threshold.Term]
+		q := e.question(t)
+		if t.Each != 0 {
+			if _, ok := q.about(e.period); !ok {
+				return truth, until
+			}
+		}
 		constant := rules.NumberOf(a.Threshold.Constant)
 		until = q.countUntil(int(e.values[a.Threshold.Term].Num), func(n int) bool {
 			return rules.CompareValues(a.Threshold.Op, rules.NumberOf(float64(n)), constant).Truth() == rules.True
@@ -164,7 +190,7 @@ func (e *evaluation) crossing(a *rules.Atom, truth rules.Truth, until clinical.I
 	return hi
 }
 
-// rule evaluates a rule's tree.
+// rule evaluates the tree of a rule, of one that is `for_each` for the period that is spoken of.
 func (e *evaluation) rule(r *rules.Rule) (rules.Truth, clinical.Instant) { return e.node(r.Tree) }
 
 // node combines by Kleene's tables, and the horizons with them: what decides the result must hold as

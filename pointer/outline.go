@@ -73,11 +73,11 @@ func lifeOf(t *rules.Term) Life {
 		return Death
 	case t.Op.OfPatient():
 		return Birthdays
-	case t.Op == rules.Active:
+	case t.Op == rules.Active && t.Window.At == rules.AtNow, t.Op == rules.Ended, t.Window.At == rules.AtEnd:
 		return Ending
 	case t.Op.Elapsed():
 		return Elapsing
-	case t.Window.All:
+	case t.Window.All, t.Each != 0:
 		return Settled
 	}
 	return Passing
@@ -87,7 +87,7 @@ func reachOf(t *rules.Term, in *rules.Input) Reach {
 	switch t.Op {
 	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
 		return Person
-	case rules.Active:
+	case rules.Active, rules.Overlaps, rules.PeriodStart, rules.PeriodEnd, rules.Ended, rules.HoursSinceStart, rules.HoursSinceEnd:
 		return Periods
 	case rules.Exists, rules.Last, rules.First, rules.LastTime, rules.FirstTime, rules.HoursSince, rules.DaysSince:
 		return Ends
@@ -119,13 +119,22 @@ type TermLook struct {
 	Until clinical.Instant
 }
 
-// Look evaluates one rule over a whole history, settled for this plan.
-func (p *Plan) Look(rule *rules.Rule, h *History, now clinical.Instant) Look {
+// Look evaluates one rule over a whole history, settled for this plan: one that is `for_each` for the period
+// that begins at start; false where none does.
+func (p *Plan) Look(rule *rules.Rule, start clinical.Instant, h *History, now clinical.Instant) Look {
 	e := p.begin(now)
 	defer p.end(e)
 	e.locate(h)
-	truth, until := e.rule(rule)
-	l := Look{Result: Result{Rule: int32(rule.Index), Truth: truth, Until: until}}
+	e.find(rule, start)
+	l := Look{Result: Result{Rule: int32(rule.Index), Period: clinical.Never}}
+	switch {
+	case rule.Each == 0:
+		l.Truth, l.Until = e.rule(rule)
+	case e.period != nil:
+		l.Result = e.ofPeriod(int32(rule.Index))
+	default:
+		l.Period, l.Until = start, clinical.Forever
+	}
 	for _, a := range rule.Atoms {
 		truth, until := e.atom(a)
 		l.Atoms = append(l.Atoms, AtomLook{truth, until})

@@ -40,8 +40,8 @@ func TestTimeAloneDoesNotChangeASettledTerm(t *testing.T) {
 	p := planOf(t, "x.last() > 2", "x.median() > 2", "x.count() > 2", "x.first_time() < x.last_time()", "x.rise() > 1", "x.distinct() > 2")
 	h := history(map[float64]float64{-400: 3, -47: 1, -3: 8, -2: 2})
 	for _, rule := range p.Program.Rules {
-		now := p.Look(rule, h, noon)
-		later := p.Look(rule, h, hours(24*400))
+		now := p.Look(rule, clinical.Never, h, noon)
+		later := p.Look(rule, clinical.Never, h, hours(24*400))
 		for i, term := range p.Outline(rule).Terms {
 			require.Equal(t, Settled, term.Life, term.Term.Source)
 			require.Equal(t, clinical.Forever, now.Terms[i].Until, term.Term.Source)
@@ -53,7 +53,7 @@ func TestTimeAloneDoesNotChangeASettledTerm(t *testing.T) {
 
 func TestALookSaysUntilWhenEachPartHolds(t *testing.T) {
 	p := planOf(t, "x.exists('48h') and x.last() > 2")
-	l := p.Look(p.Program.Rules[0], history(map[float64]float64{-47: 3}), noon)
+	l := p.Look(p.Program.Rules[0], clinical.Never, history(map[float64]float64{-47: 3}), noon)
 	require.Equal(t, rules.True, l.Truth)
 	require.Equal(t, hours(1)+1, l.Until)
 	require.Contains(t, l.Atoms, AtomLook{rules.True, hours(1) + 1})

@@ -16,6 +16,7 @@ type Plan struct {
 	baseline     []rules.Truth
 	baselineTrue []int32
 	baselineRest []int32 // unknown at the baseline
+	forEach      bool    // some rule holds for each period of an input
 
 	mu      sync.Mutex
 	matches atomic.Pointer[map[clinical.StreamID]fed]
@@ -34,7 +35,10 @@ func NewPlan(p *rules.Program) *Plan {
 	defer plan.end(e)
 	plan.baseline = make([]rules.Truth, len(p.Rules))
 	for i, r := range p.Rules {
-		truth, _ := e.rule(r)
+		truth := rules.False // of one that is for each period: there is none
+		if plan.forEach = plan.forEach || r.Each != 0; r.Each == 0 {
+			truth, _ = e.rule(r)
+		}
 		plan.baseline[i] = truth
 		switch truth {
 		case rules.True:
@@ -46,7 +50,8 @@ func NewPlan(p *rules.Program) *Plan {
 	return plan
 }
 
-// Baseline is what a rule is for a patient without any fact; it holds for ever.
+// Baseline is what a rule is for a patient without any fact; it holds for ever. One that holds for each period
+// of an input is false there, and of any instant that begins no period.
 func (p *Plan) Baseline(rule int32) rules.Truth { return p.baseline[rule] }
 
 // BaselineTrue lists the rules that are true of a patient without any fact, ascending.

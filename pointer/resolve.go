@@ -13,6 +13,7 @@ type question struct {
 	zone         *time.Location
 	now          clinical.Instant
 	lower, upper clinical.Instant
+	still        bool // the window does not move with now: see about
 	facts        facts
 }
 
@@ -64,12 +65,15 @@ func empty(op rules.Op) rules.Value {
 
 // enters is the first instant at which the window sees a fact of time t.
 func (q *question) enters(t clinical.Instant) clinical.Instant {
+	if q.still {
+		return t
+	}
 	return firstInstant(q.term.Window.To, t, q.zone)
 }
 
 // leaves is the first instant at which the window no longer sees a fact of time t.
 func (q *question) leaves(t clinical.Instant) clinical.Instant {
-	if q.term.Window.All {
+	if q.still || q.term.Window.All {
 		return clinical.Forever
 	}
 	return firstInstant(q.term.Window.From, t+1-edge, q.zone)
@@ -301,7 +305,7 @@ func (q *question) countUntil(n int, holds func(n int) bool) clinical.Instant {
 	in, moreIn := entering.next()
 	var out fact
 	var moreOut bool
-	if !q.term.Window.All {
+	if !q.still && !q.term.Window.All {
 		out, moreOut = leaving.next()
 	}
 	for moreIn || moreOut {

@@ -13,10 +13,25 @@ import (
 // Row is one patient's folded state under one rule set. A rule that it does not list is settled at the
 // plan's baseline: what the rule is for a patient without any fact. A Row is immutable.
 type Row struct {
-	RuleSet  string      // the program's hash; indices below are into that program
+	RuleSet string // the program's hash; indices below are into that program
+	Scope          // about the patient
+	Periods []PeriodRow
+}
+
+// Scope is rules, and what they rest on: about the patient, or about one period.
+type Scope struct {
 	Rules    []RuleState // by rule index
 	Atoms    []AtomState // of live rules, by atom index
 	Pointers []Pointer   // of live atoms' terms, by term index
+}
+
+// PeriodRow is the rules that are live, or settled at something other than false, for one period of an input.
+// What they rest on that is not about the period is in the Row's own Scope. Rows list them by input and start.
+type PeriodRow struct {
+	Input int32
+	rules.Period
+	Facts []uint64 // the Seq of those that make the period
+	Scope
 }
 
 // RuleState is one rule that is live, or settled at something other than the baseline.
@@ -43,15 +58,22 @@ type Pointer struct {
 
 // Streams are the series that the row's live pointers need, ascending.
 func (r *Row) Streams() []clinical.StreamID {
-	var all []clinical.StreamID
-	for i := range r.Pointers {
-		all = append(all, r.Pointers[i].Streams...)
+	all := r.Scope.streams(nil)
+	for i := range r.Periods {
+		all = r.Periods[i].streams(all)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-const rowVersion = 1
+func (s *Scope) streams(all []clinical.StreamID) []clinical.StreamID {
+	for i := range s.Pointers {
+		all = append(all, s.Pointers[i].Streams...)
+	}
+	return all
+}
+
+const rowVersion = 2
 
 // stateBits packs two bits: false, true, unknown, live.
 func stateBits(live bool, t rules.Truth) uint64 {
@@ -61,32 +83,50 @@ func stateBits(live bool, t rules.Truth) uint64 {
 	return uint64(t)
 }
 
-// AppendTo appends the row's stored form: the version, the rule set, then each list with its count,
-// indices as differences with the two state bits below them, and each stream once.
+// AppendTo appends the row's stored form: the version, the rule set, each stream once, the scope of the
+// patient and then those of the periods.
 func (r *Row) AppendTo(b []byte) []byte {
 	b = append(b, rowVersion)
 	b = appendString(b, r.RuleSet)
-	b = binary.AppendUvarint(b, uint64(len(r.Rules)))
-	prev := int32(0)
-	for _, s := range r.Rules {
-		b = binary.AppendUvarint(b, uint64(s.Rule-prev)<<2|stateBits(s.Live, s.Truth))
-		prev = s.Rule
-	}
-	b = binary.AppendUvarint(b, uint64(len(r.Atoms)))
-	prev = 0
-	for _, s := range r.Atoms {
-		b = binary.AppendUvarint(b, uint64(s.Atom-prev)<<2|stateBits(s.Live, s.Truth))
-		prev = s.Atom
-	}
 	streams := r.Streams()
 	b = binary.AppendUvarint(b, uint64(len(streams)))
 	for _, id := range streams {
 		b = binary.BigEndian.AppendUint64(b, uint64(id))
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.Pointers)))
+	b = r.Scope.appendTo(b, streams)
+	b = binary.AppendUvarint(b, uint64(len(r.Periods)))
+	for i := range r.Periods {
+		p := &r.Periods[i]
+		b = binary.AppendUvarint(b, uint64(p.Input))
+		b = binary.AppendVarint(b, int64(p.Start))
+		b = binary.AppendVarint(b, int64(p.End))
+		b = binary.AppendUvarint(b, uint64(len(p.Facts)))
+		for _, seq := range p.Facts {
+			b = binary.AppendUvarint(b, seq)
+		}
+		b = p.appendTo(b, streams)
+	}
+	return b
+}
+
+// appendTo appends each list with its count, indices as differences with the two state bits below them.
+func (s *Scope) appendTo(b []byte, streams []clinical.StreamID) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s.Rules)))
+	prev := int32(0)
+	for _, s := range s.Rules {
+		b = binary.AppendUvarint(b, uint64(s.Rule-prev)<<2|stateBits(s.Live, s.Truth))
+		prev = s.Rule
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.Atoms)))
 	prev = 0
-	for i := range r.Pointers {
-		p := &r.Pointers[i]
+	for _, s := range s.Atoms {
+		b = binary.AppendUvarint(b, uint64(s.Atom-prev)<<2|stateBits(s.Live, s.Truth))
+		prev = s.Atom
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.Pointers)))
+	prev = 0
+	for i := range s.Pointers {
+		p := &s.Pointers[i]
 		settled := uint64(0)
 		if p.Settled {
 			settled = 1
@@ -113,37 +153,60 @@ func DecodeRow(b []byte) (*Row, error) {
 		return nil, fmt.Errorf("%w: a row of version %d", ErrMalformed, v)
 	}
 	row := &Row{RuleSet: string(r.bytes())}
-	if n := r.count(); n > 0 {
-		row.Rules = make([]RuleState, n)
-		at := int32(0)
-		for i := range row.Rules {
-			x := r.uvarint()
-			at += int32(x >> 2)
-			row.Rules[i] = RuleState{Rule: at, Live: x&3 == 3, Truth: settledTruth(x & 3)}
-		}
-	}
-	if n := r.count(); n > 0 {
-		row.Atoms = make([]AtomState, n)
-		at := int32(0)
-		for i := range row.Atoms {
-			x := r.uvarint()
-			at += int32(x >> 2)
-			row.Atoms[i] = AtomState{Atom: at, Live: x&3 == 3, Truth: settledTruth(x & 3)}
-		}
-	}
 	streams := make([]clinical.StreamID, r.count())
 	for i := range streams {
 		if b := r.take(8); b != nil {
 			streams[i] = clinical.StreamID(binary.BigEndian.Uint64(b))
 		}
 	}
+	row.Scope = r.scope(streams)
 	if n := r.count(); n > 0 {
-		row.Pointers = make([]Pointer, n)
+		row.Periods = make([]PeriodRow, n)
+		for i := range row.Periods {
+			p := &row.Periods[i]
+			p.Input, p.Start, p.End = int32(r.uvarint()), clinical.Instant(r.varint()), clinical.Instant(r.varint())
+			if n := r.count(); n > 0 {
+				p.Facts = make([]uint64, n)
+				for j := range p.Facts {
+					p.Facts[j] = r.uvarint()
+				}
+			}
+			p.Scope = r.scope(streams)
+		}
+	}
+	if r.bad || len(r.b) != 0 {
+		return nil, fmt.Errorf("%w: a row", ErrMalformed)
+	}
+	return row, nil
+}
+
+func (r *reader) scope(streams []clinical.StreamID) Scope {
+	var s Scope
+	if n := r.count(); n > 0 {
+		s.Rules = make([]RuleState, n)
 		at := int32(0)
-		for i := range row.Pointers {
+		for i := range s.Rules {
+			x := r.uvarint()
+			at += int32(x >> 2)
+			s.Rules[i] = RuleState{Rule: at, Live: x&3 == 3, Truth: settledTruth(x & 3)}
+		}
+	}
+	if n := r.count(); n > 0 {
+		s.Atoms = make([]AtomState, n)
+		at := int32(0)
+		for i := range s.Atoms {
+			x := r.uvarint()
+			at += int32(x >> 2)
+			s.Atoms[i] = AtomState{Atom: at, Live: x&3 == 3, Truth: settledTruth(x & 3)}
+		}
+	}
+	if n := r.count(); n > 0 {
+		s.Pointers = make([]Pointer, n)
+		at := int32(0)
+		for i := range s.Pointers {
 			x := r.uvarint()
 			at += int32(x >> 1)
-			p := &row.Pointers[i]
+			p := &s.Pointers[i]
 			p.Term = at
 			if p.Settled = x&1 == 1; p.Settled {
 				p.Value = r.value()
@@ -153,16 +216,14 @@ func DecodeRow(b []byte) (*Row, error) {
 			for j := range p.Streams {
 				k := r.uvarint()
 				if k >= uint64(len(streams)) {
-					return nil, fmt.Errorf("%w: a row's stream index", ErrMalformed)
+					r.take(-1)
+					break
 				}
 				p.Streams[j] = streams[k]
 			}
 		}
 	}
-	if r.bad || len(r.b) != 0 {
-		return nil, fmt.Errorf("%w: a row", ErrMalformed)
-	}
-	return row, nil
+	return s
 }
 
 func settledTruth(bits uint64) rules.Truth {

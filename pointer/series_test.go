@@ -146,12 +146,19 @@ func TestNumbersComeBackExactly(t *testing.T) {
 func TestARowComesBackAsItWas(t *testing.T) {
 	row := &Row{
 		RuleSet: "abc",
-		Rules:   []RuleState{{Rule: 0, Live: true}, {Rule: 3, Truth: rules.True}, {Rule: 900, Truth: rules.Unknown}},
-		Atoms:   []AtomState{{Atom: 2, Live: true}, {Atom: 3, Truth: rules.False}, {Atom: 4, Truth: rules.Unknown}},
-		Pointers: []Pointer{
-			{Term: 1, Settled: true, Value: rules.Value{Kind: rules.Number, Num: 1.5, Bound: clinical.Below}},
-			{Term: 2, Settled: true, Value: rules.TextOf("a")}, {Term: 5, Settled: true},
-			{Term: 7, Streams: []clinical.StreamID{1, 1 << 63}}, {Term: 9, Streams: []clinical.StreamID{1}},
+		Scope: Scope{
+			Rules: []RuleState{{Rule: 0, Live: true}, {Rule: 3, Truth: rules.True}, {Rule: 900, Truth: rules.Unknown}},
+			Atoms: []AtomState{{Atom: 2, Live: true}, {Atom: 3, Truth: rules.False}, {Atom: 4, Truth: rules.Unknown}},
+			Pointers: []Pointer{
+				{Term: 1, Settled: true, Value: rules.Value{Kind: rules.Number, Num: 1.5, Bound: clinical.Below}},
+				{Term: 2, Settled: true, Value: rules.TextOf("a")}, {Term: 5, Settled: true},
+				{Term: 7, Streams: []clinical.StreamID{1, 1 << 63}}, {Term: 9, Streams: []clinical.StreamID{1}},
+			},
+		},
+		Periods: []PeriodRow{
+			{Input: 4, Period: rules.Period{Start: -5, End: clinical.Forever}, Facts: []uint64{7, 1 << 40},
+				Scope: Scope{Rules: []RuleState{{Rule: 5, Live: true}}, Pointers: []Pointer{{Term: 8, Streams: []clinical.StreamID{1 << 63}}}}},
+			{Input: 4, Period: rules.Period{Start: 9, End: 9}, Facts: []uint64{8}, Scope: Scope{Rules: []RuleState{{Rule: 5, Truth: rules.True}}}},
 		},
 	}
 	back, err := DecodeRow(row.AppendTo(nil))
@@ -182,7 +189,7 @@ func FuzzDecodeChunk(f *testing.F) {
 }
 
 func FuzzDecodeRow(f *testing.F) {
-	f.Add((&Row{RuleSet: "x", Rules: []RuleState{{Rule: 2, Live: true}}, Pointers: []Pointer{{Term: 1, Streams: []clinical.StreamID{4}}}}).AppendTo(nil))
+	f.Add((&Row{RuleSet: "x", Scope: Scope{Rules: []RuleState{{Rule: 2, Live: true}}, Pointers: []Pointer{{Term: 1, Streams: []clinical.StreamID{4}}}}}).AppendTo(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		row, err := DecodeRow(b)
 		if err != nil {

@@ -13,12 +13,13 @@ type facts struct {
 	input  *rules.Input
 	series []*Series
 
+	limit    clinical.Instant // no later fact is walked to
 	plain    bool             // membership depends on the detail alone
 	rejected *clinical.Detail // the last detail that a plain input refused
 }
 
 func factsOf(in *rules.Input, series []*Series) facts {
-	return facts{input: in, series: series, plain: in.Plain()}
+	return facts{input: in, series: series, limit: clinical.Forever, plain: in.Plain()}
 }
 
 // accept passes an entry through the filter.
@@ -123,7 +124,7 @@ func (w *walk) next() (fact, bool) {
 				least, entry = c, e
 			}
 		}
-		if entry == nil {
+		if entry == nil || entry.Time > w.facts.limit {
 			return fact{}, false
 		}
 		least.forward()

@@ -289,7 +289,7 @@ func (m *Machine) withBaseline(results []pointer.Result, _ clinical.Instant) []p
 	for _, i := range m.plan.BaselineTrue() {
 		_, found := slices.BinarySearchFunc(results[:touched], i, func(r pointer.Result, i int32) int { return int(r.Rule - i) })
 		if !found {
-			results = append(results, pointer.Result{Rule: i, Truth: rules.True, Until: clinical.Forever})
+			results = append(results, pointer.Result{Rule: i, Period: clinical.Never, Truth: rules.True, Until: clinical.Forever})
 		}
 	}
 	return results
@@ -373,16 +373,20 @@ func (m *Machine) migrate(b *store.Batch, p *store.Patient) error {
 	*p = *settled
 	row, results := m.plan.Fold(nil, p.History, at, nil, true)
 	results = m.withBaseline(results, at)
-	holds := make(map[string]bool, len(results))
+	type held struct {
+		rule   string
+		period clinical.Instant
+	}
+	evaluated := make(map[held]bool, len(results))
 	for _, r := range results {
-		holds[m.plan.Program.Rules[r.Rule].ID] = r.Truth == rules.True
+		evaluated[held{m.plan.Program.Rules[r.Rule].ID, r.Period}] = true
 	}
 	p.Row = row
 	p.Meta.Changed = max(p.Meta.Changed, at)
 	p.Meta.Due = soonest(results)
 	cause := Cause{Kind: CauseActivation, Offset: state.ActivationOffset}
 	for _, s := range slices.Clone(p.Meta.Standing) {
-		if _, evaluated := holds[s.Rule]; !evaluated { // gone from the set, or at a baseline that is not true
+		if !evaluated[held{s.Rule, s.Period}] { // gone from the set, or at a baseline that is not true
 			if err := m.clear(b, p, s, at, cause); err != nil {
 				return err
 			}
@@ -395,14 +399,14 @@ func (m *Machine) migrate(b *store.Batch, p *store.Patient) error {
 func (m *Machine) transitions(b *store.Batch, p *store.Patient, results []pointer.Result, at clinical.Instant, c Cause) error {
 	for _, r := range results {
 		rule := m.plan.Program.Rules[r.Rule]
-		i, stands := standing(p, rule.ID)
+		i, stands := p.Meta.Stands(rule.ID, r.Period)
 		switch holds := r.Truth == rules.True; {
 		case holds == stands:
 		case holds:
 			p.Meta.Standing = slices.Insert(slices.Clone(p.Meta.Standing), i,
-				store.Standing{Rule: rule.ID, Since: at, Severity: rule.Severity})
-			t := m.transition(p, rule.ID, Fired, at, at, c)
-			m.describe(t, rule, p, at)
+				store.Standing{Rule: rule.ID, Period: r.Period, Since: at, Severity: rule.Severity})
+			t := m.transition(p, rule.ID, r.Period, Fired, at, at, c)
+			m.describe(t, rule, r.Period, p, at)
 			if err := m.stage(b, t); err != nil {
 				return err
 			}
@@ -416,26 +420,14 @@ func (m *Machine) transitions(b *store.Batch, p *store.Patient, results []pointe
 }
 
 func (m *Machine) clear(b *store.Batch, p *store.Patient, s store.Standing, at clinical.Instant, c Cause) error {
-	i, _ := standing(p, s.Rule)
+	i, _ := p.Meta.Stands(s.Rule, s.Period)
 	p.Meta.Standing = slices.Delete(slices.Clone(p.Meta.Standing), i, i+1)
-	t := m.transition(p, s.Rule, Cleared, at, s.Since, c)
+	t := m.transition(p, s.Rule, s.Period, Cleared, at, s.Since, c)
 	t.Severity = s.Severity.String()
 	if rule, ok := m.plan.Program.Rule(s.Rule); ok {
-		m.describe(t, rule, p, at)
+		m.describe(t, rule, s.Period, p, at)
 	}
 	return m.stage(b, t)
-}
-
-func standing(p *store.Patient, rule string) (int, bool) {
-	return slices.BinarySearchFunc(p.Meta.Standing, rule, func(s store.Standing, id string) int {
-		switch {
-		case s.Rule < id:
-			return -1
-		case s.Rule > id:
-			return 1
-		}
-		return 0
-	})
 }
 
 // soonest is when a patient's timer must fire: the first instant at which any rule could change.

@@ -31,7 +31,7 @@ type Cause struct {
 }
 
 // Transition is a rule's truth for a patient changing at an instant: one message on the alerts topic,
-// keyed by the patient. ID is made of what caused it, so that the same transition produced twice has the
+// keyed by the patient, or for one of the patient's periods, which begins at Period. ID is made of what caused it, so that the same transition produced twice has the
 // same ID and a consumer can drop repeats.
 type Transition struct {
 	ID        string                 `json:"id"`
@@ -41,6 +41,8 @@ type Transition struct {
 	Version   int                    `json:"version,omitempty"`
 	RuleSet   string                 `json:"ruleSet"`
 	Title     string                 `json:"title,omitempty"`
+	ForEach   string                 `json:"forEach,omitempty"` // the input whose period it is
+	Period    *time.Time             `json:"period,omitempty"`
 	Severity  string                 `json:"severity"`
 	At        time.Time              `json:"at"`
 	Since     time.Time              `json:"since"` // when the episode began: equal to At when fired
@@ -50,7 +52,7 @@ type Transition struct {
 	Values    map[string]rules.Value `json:"values,omitempty"`
 }
 
-func (m *Machine) transition(p *store.Patient, rule, kind string, at, since clinical.Instant, c Cause) *Transition {
+func (m *Machine) transition(p *store.Patient, rule string, period clinical.Instant, kind string, at, since clinical.Instant, c Cause) *Transition {
 	var mark string
 	switch c.Kind {
 	case CauseTime:
@@ -60,20 +62,28 @@ func (m *Machine) transition(p *store.Patient, rule, kind string, at, since clin
 	default:
 		mark = "f" + strconv.FormatInt(c.Offset, 10)
 	}
-	return &Transition{
+	t := &Transition{
 		ID:   fmt.Sprintf("%s/%s/%.12s/%d/%s", p.ID, rule, m.set, m.partition, mark),
 		Kind: kind, Patient: p.ID, Rule: rule, RuleSet: m.set, At: at.Time(), Since: since.Time(), Cause: c, Partition: m.partition,
 	}
+	if period != clinical.Never {
+		begins := period.Time()
+		t.ID, t.Period = t.ID+"/p"+strconv.FormatInt(int64(period), 10), &begins
+	}
+	return t
 }
 
 // describe adds what the rule says and the values it saw.
-func (m *Machine) describe(t *Transition, rule *rules.Rule, p *store.Patient, at clinical.Instant) {
+func (m *Machine) describe(t *Transition, rule *rules.Rule, period clinical.Instant, p *store.Patient, at clinical.Instant) {
 	t.Version, t.Title, t.Severity = rule.Version, rule.Title, rule.Severity.String()
+	if rule.Each != 0 {
+		t.ForEach = m.plan.Program.Inputs[rule.Each].Name
+	}
 	terms := rule.Terms
 	if rule.Message != nil {
 		terms = append(terms[:len(terms):len(terms)], rule.Message.Terms...)
 	}
-	values, _ := m.plan.Values(terms, p.History, at)
+	values, _ := m.plan.Values(rule, period, terms, p.History, at)
 	if rule.Message != nil && t.Kind == Fired {
 		t.Message = rule.Message.Render(values)
 	}

@@ -159,7 +159,7 @@ func (k *checker) node(n ast.Node, at place) (Expr, typ) {
 	case *ast.ConditionalNode:
 		return k.conditional(n)
 	case *ast.IdentifierNode:
-		return k.identifier(n)
+		return k.identifier(n, at)
 	case *ast.MemberNode:
 		return k.member(n)
 	case *ast.CallNode:

@@ -9,9 +9,12 @@ import (
 )
 
 // identifier is a property of the fact in a `where`; elsewhere a bare name means nothing.
-func (k *checker) identifier(n *ast.IdentifierNode) (Expr, typ) {
+func (k *checker) identifier(n *ast.IdentifierNode, at place) (Expr, typ) {
 	if e, t, known := k.named(n); known {
 		return e, t
+	}
+	if op, ofPeriod := periodOp(n.Value); ofPeriod && k.where == nil {
+		return k.periodTerm(n, op, at)
 	}
 	if k.where == nil {
 		name := n.Value
@@ -57,12 +60,17 @@ func (k *checker) patientTerm(n ast.Node, name string) (Expr, typ) {
 	return &TermRef{k.term(k.c.inputs[0], op, Window{All: true}, Argument{})}, op.yields(clinical.NoValue)
 }
 
-// term is the one Term that asks this: of the rules at now, or of the input's `where` at the fact's time.
+// term is the one Term that asks this: of the rules at now, about the patient or the period, or of the input's
+// `where` at the fact's time.
 func (k *checker) term(of *Input, op Op, w Window, arg Argument) *Term {
 	if k.where != nil {
 		return k.where.anchored(of, op, w, arg)
 	}
-	return k.c.term(of.ID, op, w, arg)
+	each := 0
+	if scope := k.c.now.each; scope != nil && (op.OfPeriod() || op == Overlaps || w.During || w.At != AtNow) {
+		each = scope.ID
+	}
+	return k.c.term(each, of.ID, op, w, arg)
 }
 
 // dotted reads `name.word`.
@@ -98,7 +106,7 @@ func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 	}
 	name, word, ok := dotted(callee)
 	if inner, within := callee.Node.(*ast.CallNode); within {
-		return k.duringTerm(n, callee, inner, at)
+		return k.windowedTerm(n, callee, inner, at)
 	}
 	if !ok {
 		return k.member(callee)
@@ -110,34 +118,52 @@ func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 		}
 		return k.patientTerm(callee, word)
 	}
-	return k.inputTerm(n, callee, name, word, false, at)
+	return k.inputTerm(n, callee, name, word, Window{}, at)
 }
 
-// duringTerm is `input.during().question()`: about the facts within the period of the fact that is to belong.
-func (k *checker) duringTerm(n *ast.CallNode, callee *ast.MemberNode, inner *ast.CallNode, at place) (Expr, typ) {
+// windowedTerm is `input.during().question()`: about the facts within the period of the fact that is to belong,
+// or for which the rule holds; or `input.at_start().question()`, as of the start of the period.
+func (k *checker) windowedTerm(n *ast.CallNode, callee *ast.MemberNode, inner *ast.CallNode, at place) (Expr, typ) {
 	property, plain := callee.Property.(*ast.StringNode)
 	member, ok := inner.Callee.(*ast.MemberNode)
 	if !ok || !plain {
 		return k.member(callee)
 	}
 	name, word, ok := dotted(member)
-	switch {
-	case !ok:
+	if !ok {
 		return k.member(callee)
-	case word != "during":
+	}
+	var w Window
+	switch word {
+	case "during":
+		w.During = true
+	case anchorNames[AtStart]:
+		w.At = AtStart
+	case anchorNames[AtEnd]:
+		w.At = AtEnd
+	default:
 		k.faultAt(callee, fmt.Sprintf("`%s.%s()` is answered: nothing more can be asked of it", name, word), "compare it, or write another term beside it")
 		return nil, broken
+	}
+	switch {
 	case len(inner.Arguments) > 0:
-		k.fault(inner.Arguments[0], "`during` takes nothing: it is the period of the fact itself", "write `during()`")
+		hint := fmt.Sprintf("write `%s()`", word)
+		if w.At != AtNow {
+			hint = fmt.Sprintf("the window goes into the question, as in `%s.%s().last('24h')`", name, word)
+		}
+		k.fault(inner.Arguments[0], fmt.Sprintf("`%s` takes nothing: it is of the period itself", word), hint)
 		return nil, broken
-	case k.where == nil:
-		k.faultAt(callee, "`during()` is for an input's `where`: a rule has no period", "make an input with it, and ask that")
+	case w.At != AtNow && k.where != nil:
+		k.faultAt(callee, fmt.Sprintf("`%s()` is for a rule with `for_each`: a `where` asks as of the fact's own time", word), fmt.Sprintf("write `%s.%s(…)`", name, property.Value))
+		return nil, broken
+	case k.where == nil && k.c.now.each == nil:
+		k.faultAt(callee, fmt.Sprintf("`%s()` is of a period, and the rule holds for the patient", word), "write `for_each: input` beside `when`, or make an input with it and ask that")
 		return nil, broken
 	}
-	return k.inputTerm(n, callee, name, property.Value, true, at)
+	return k.inputTerm(n, callee, name, property.Value, w, at)
 }
 
-func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word string, during bool, at place) (Expr, typ) {
+func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word string, of Window, at place) (Expr, typ) {
 	input := k.asked(name, func(problem, hint string) { k.fault(n, problem, hint) })
 	op, ok := opOf(word, false)
 	if !ok {
@@ -152,7 +178,7 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 	if !ok {
 		return nil, broken
 	}
-	window, ok := k.window(rest, op, during)
+	window, ok := k.window(rest, op, of)
 	if !ok || input == nil {
 		return nil, broken
 	}
@@ -161,38 +187,50 @@ func (k *checker) inputTerm(n *ast.CallNode, callee *ast.MemberNode, name, word 
 			"ask exists, count, last, first, or about the time")
 		return nil, broken
 	}
-	if op.Elapsed() && (at != compared || k.c.now.still > 0) && !k.shown && k.where == nil {
-		k.faultAt(callee, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
-			fmt.Sprintf("write it as `%s.%s() >= 6`, or `(%s.%s() ?? 1000) >= 6`, joined to the rest by and, or, not", name, word, name, word))
+	if op.Elapsed() && !k.mayElapse(callee, word, fmt.Sprintf("%s.%s()", name, word), at) {
 		return nil, broken
 	}
 	return &TermRef{k.term(input, op, window, arg)}, op.yields(input.Type)
 }
 
+// mayElapse reports whether a term of elapsed time may stand here, and the fault where it may not.
+func (k *checker) mayElapse(n ast.Node, word, written string, at place) bool {
+	if at == compared && k.c.now.still == 0 || k.shown || k.where != nil {
+		return true
+	}
+	k.faultAt(n, fmt.Sprintf("`%s` may only be one side of a comparison that is a condition of its own", word),
+		fmt.Sprintf("write it as `%s >= 6`, or `(%s ?? 1000) >= 6`, joined to the rest by and, or, not", written, written))
+	return false
+}
+
 var valueWords = [...]string{clinical.Number: "numbers", clinical.Coded: "codes", clinical.Boolean: "booleans", clinical.Text: "texts"}
 
 // window reads the argument of a term.
-func (k *checker) window(n *ast.CallNode, op Op, during bool) (Window, bool) {
+func (k *checker) window(n *ast.CallNode, op Op, of Window) (Window, bool) {
 	switch {
-	case op == Overlaps && k.where == nil:
-		k.fault(n, "`overlaps` is for an input's `where`: a rule has no period", "make an input with it, and ask that; or ask both inputs `active()`")
+	case op == Overlaps && k.where == nil && k.c.now.each == nil:
+		k.fault(n, "`overlaps` is of a period, and the rule holds for the patient", "write `for_each: input` beside `when`, or make an input with it and ask that; or ask both inputs `active()`")
 		return Window{}, false
-	case during && (!op.windowed() || op.Elapsed()):
+	case of.During && (!op.windowed() || op.Elapsed() && k.where != nil):
 		k.fault(n, fmt.Sprintf("`%s` cannot be asked of a period", op), "ask exists, count, or about values or times")
 		return Window{}, false
-	case during && len(n.Arguments) > 0:
+	case of.At != AtNow && (op == Overlaps || op.Elapsed()):
+		k.fault(n, fmt.Sprintf("`%s` cannot be asked as of the start or the end of a period", op), "ask exists with a window, or about values or times")
+		return Window{}, false
+	case of.During && len(n.Arguments) > 0:
 		k.fault(n.Arguments[0], "after `during()` there is no window: the period is the window", fmt.Sprintf("write `during().%s()`", op))
 		return Window{}, false
-	case during:
-		return Window{During: true}, true
+	case of.During:
+		return of, true
 	case len(n.Arguments) == 0:
-		return Window{All: true}, true
+		return Window{All: true, At: of.At}, true
 	case !op.windowed():
 		k.fault(n.Arguments[0], fmt.Sprintf("`%s` takes no window: it asks about now", op), fmt.Sprintf("write `%s()`", op))
 		return Window{}, false
 	}
 	if name, ok := n.Arguments[0].(*ast.IdentifierNode); ok && len(n.Arguments) == 1 && k.pack.constants[name.Value] != nil {
 		w, ok := k.namedWindow(name)
+		w.At = of.At
 		return w, ok && k.suits(w, name, op)
 	}
 	s, ok := n.Arguments[0].(*ast.StringNode)
@@ -212,13 +250,14 @@ func (k *checker) window(n *ast.CallNode, op Op, during bool) (Window, bool) {
 		k.faultAt(s, c.problem, c.hint)
 		return Window{}, false
 	}
+	w.At = of.At
 	return w, k.suits(w, s, op)
 }
 
 // suits reports whether the question may have such a window where it stands.
 func (k *checker) suits(w Window, at ast.Node, op Op) bool {
 	switch {
-	case w.Ahead() && k.where == nil:
+	case w.Ahead() && k.where == nil && w.At == AtNow:
 		k.faultAt(at, "a rule is asked about now: nothing is known of what comes after", "in an input's `where`, 'after 5m' is the five minutes after the fact")
 		return false
 	case w.Ahead() && op.Elapsed():

@@ -96,19 +96,20 @@ type compiler struct {
 }
 
 type termKey struct {
+	each   int
 	input  int
 	op     Op
 	window Window
 	arg    Argument
 }
 
-// term is the one Term that asks this.
-func (c *compiler) term(input int, op Op, w Window, arg Argument) *Term {
-	key := termKey{input, op, w, arg}
+// term is the one Term that asks this, of a period of the input each or of the patient.
+func (c *compiler) term(each, input int, op Op, w Window, arg Argument) *Term {
+	key := termKey{each, input, op, w, arg}
 	if t := c.termKeys[key]; t != nil {
 		return t
 	}
-	t := &Term{ID: len(c.terms), Input: input, Op: op, Window: w, Arg: arg, Source: asked(c.inputs[input], op, w, arg)}
+	t := &Term{ID: len(c.terms), Each: each, Input: input, Op: op, Window: w, Arg: arg, Source: asked(c.inputs[input], op, w, arg)}
 	c.terms = append(c.terms, t)
 	c.termKeys[key] = t
 	return t
@@ -116,16 +117,22 @@ func (c *compiler) term(input int, op Op, w Window, arg Argument) *Term {
 
 // asked is a term as a pack writes it.
 func asked(in *Input, op Op, w Window, arg Argument) string {
-	if op.OfPatient() {
+	switch {
+	case op.OfPatient():
 		return "patient." + op.String()
+	case op.OfPeriod():
+		return op.String()
 	}
 	said := arg.said(op, w)
 	if in.Filter != "" && said != "" {
 		said += ", "
 	}
 	said += in.Filter
-	if w.During {
+	switch {
+	case w.During:
 		return fmt.Sprintf("%s.during().%s(%s)", in.Name, op, said)
+	case w.At != AtNow:
+		return fmt.Sprintf("%s.%s().%s(%s)", in.Name, w.At, op, said)
 	}
 	return fmt.Sprintf("%s.%s(%s)", in.Name, op, said)
 }
@@ -193,6 +200,11 @@ func (c *compiler) zone(packs []*pack) *time.Location {
 func (c *compiler) rule(p *pack, r *ruleSource) *Rule {
 	rule := &Rule{ID: r.id, Pack: p.name, Version: r.version, Title: r.title, Severity: r.severity, Source: r.source,
 		Tags: r.tags, File: r.at.file, Line: r.at.line}
+	if r.forEach != nil {
+		if rule.Each = c.each(p, r); rule.Each == 0 {
+			return nil
+		}
+	}
 	rule.Message = c.message(p, r, c.zoned)
 	if r.when == nil {
 		return nil
@@ -299,6 +311,9 @@ func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Pro
 	p.rulesOfInput = make([][]int32, len(p.Inputs))
 	for i, r := range p.Rules {
 		r.Index = i
+		if r.Each != 0 {
+			p.rulesOfInput[r.Each] = append(p.rulesOfInput[r.Each], int32(i))
+		}
 		for _, ids := range [][]int{r.Terms, r.Message.Terms} {
 			for _, id := range ids {
 				in := p.Terms[id].Input

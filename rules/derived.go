@@ -34,7 +34,9 @@ func (in *Input) anchored(of *Input, op Op, w Window, arg Argument) *Term {
 }
 
 // question tells a term from every other of a program, whichever input it is asked for.
-func (t *Term) question() string { return fmt.Sprintf("#%d.%s%+v%+v", t.Input, t.Op, t.Window, t.Arg) }
+func (t *Term) question() string {
+	return fmt.Sprintf("#%d/%d.%s%+v%+v", t.Each, t.Input, t.Op, t.Window, t.Arg)
+}
 
 // during reads the inputs in a period of which the facts lie: a fact is in one that is active at its time.
 func (c *compiler) during(in *inputSource, of *Input) bool {

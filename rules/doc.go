@@ -111,7 +111,8 @@
 //	last_time first_time   time of the latest, earliest fact
 //	hours_since days_since number: from the latest fact of the window to now, in hours, in days of 24 hours
 //	active     boolean: some fact of the input with time <= now has now <= end (no window is taken)
-//	overlaps   boolean: see derived inputs
+//	overlaps   boolean: see derived inputs, and rules for each period
+//	start end ended hours_since_start hours_since_end   see rules for each period
 //	patient.age patient.age_months   completed years, months at now, in the pack's zone, by the calendar:
 //	           a year is completed at the start of the birthday (28 February for one born on the 29th)
 //	patient.sex text; patient.deceased boolean, true from the instant of death on (false while not known dead)
@@ -210,8 +211,32 @@
 // refer to each other in a circle. Where the other asks for elapsed time, it must be a condition of its
 // own: joined by and, or, not, all, any, none, at_least.
 //
+// # Rules for each period
+//
+// A rule with `for_each: input` holds for each period of that input by itself: its condition is evaluated for each,
+// and each fires and clears alone. A period is known by the instant at which it begins. Facts of the input that
+// begin at the same instant are one period, which lasts to the latest of their ends; a fact at an instant is a
+// period of that instant, and one whose time is not known makes none. Before it begins, and when no fact makes it
+// any more, the rule is false for it. From its start on the rule is evaluated for ever, also when it has ended: write
+// `not ended` to have it hold only while the period goes on. Besides all that any rule can ask, such a rule asks:
+//
+//	start end          times at which the period begins, ends: both belong to it. The end of one that goes on is later
+//	                   than any other time; it is not missing.
+//	ended              boolean: is end < now
+//	hours_since_start  number: from start to now, in hours. hours_since_end: from end to now, missing until it
+//	                   has ended. Both are compared as hours_since is.
+//	x.during().op()    about the facts of x with start <= time <= end
+//	x.at_start().op('48h')  as of start: what is called now in windows is then the start, and 'after 6h' looks ahead of
+//	                   it. x.at_end().op() is the same as of end, and missing (also exists and count) until the
+//	                   period has ended. hours_since and days_since cannot be asked so.
+//	x.overlaps()       boolean: a fact of x, other than those that make the period, has a period that shares an
+//	                   instant with it
+//
+// None of them sees a fact dated after now. They may stand in the rule's message and in its own score, not in a
+// score of the pack. rule('id') of such a rule may only stand in a rule for each period of the same input.
+//
 // # Rules
 //
-// A rule is true, false or unknown for a patient at an instant. It fires at the instant it becomes
-// true and clears at the instant it is no longer true (false or unknown).
+// A rule is true, false or unknown for a patient (or for one of the patient's periods) at an instant. It fires at
+// the instant it becomes true and clears at the instant it is no longer true (false or unknown).
 package rules

@@ -15,7 +15,8 @@ import (
 const digits = 12
 
 // String writes the value for a reader: a number as its shortest decimal with its bound ("<5"), a time
-// as RFC 3339 in UTC, a length of time as packs write it ("36h"), nothing as "–".
+// as RFC 3339 in UTC, the end of what still goes on as "ongoing", a length of time as packs write it ("36h"),
+// nothing as "–".
 func (v Value) String() string {
 	switch v.Kind {
 	case Number:
@@ -25,6 +26,9 @@ func (v Value) String() string {
 	case Text:
 		return v.Str
 	case Time:
+		if v.ongoing() {
+			return ongoing
+		}
 		return clinical.Instant(v.Num).String()
 	case Length:
 		if v.Num < 0 {
@@ -36,7 +40,7 @@ func (v Value) String() string {
 }
 
 // MarshalJSON writes a number (a bounded one as the string "<5"), a string, a boolean, a time in
-// RFC 3339, a length of time as packs write it, or null.
+// RFC 3339 or "ongoing", a length of time as packs write it, or null.
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.Kind {
 	case Number:
@@ -51,6 +55,11 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	}
 	return []byte("null"), nil
 }
+
+const ongoing = "ongoing"
+
+// ongoing reports whether a time is an end that has not come yet.
+func (v Value) ongoing() bool { return v.Num >= math.MaxInt64 }
 
 func (v Value) bound() string {
 	switch v.Bound {
@@ -120,7 +129,10 @@ func (m *Message) show(v Value, whole bool) string {
 		return v.bound() + decimal(v.Num, min(n, digits))
 	case Time:
 		zone := m.zone
-		if zone == nil {
+		switch {
+		case v.ongoing():
+			return ongoing
+		case zone == nil:
 			zone = time.UTC
 		}
 		return clinical.Instant(v.Num).Time().In(zone).Format("2006-01-02 15:04")

@@ -8,7 +8,9 @@ var opNames = [...]string{
 	Delta: "delta", Median: "median", StdDev: "stddev", Rise: "rise", Fall: "fall", Slope: "slope", EWMA: "ewma",
 	DurationAbove: "duration_above", DurationBelow: "duration_below", Nth: "nth", Distinct: "distinct", MaxGap: "max_gap",
 	LastTime: "last_time", FirstTime: "first_time", HoursSince: "hours_since", DaysSince: "days_since",
-	Active: "active", Overlaps: "overlaps", Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
+	Active: "active", Overlaps: "overlaps",
+	PeriodStart: "start", PeriodEnd: "end", Ended: "ended", HoursSinceStart: "hours_since_start", HoursSinceEnd: "hours_since_end",
+	Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
 }
 
 // String is the word that packs use: "last_time".
@@ -17,8 +19,13 @@ func (o Op) String() string { return opNames[o] }
 // OfPatient reports whether the term is about the patient's person rather than an input.
 func (o Op) OfPatient() bool { return o >= Age }
 
+// OfPeriod reports whether the term is about the period itself for which a rule holds.
+func (o Op) OfPeriod() bool { return o >= PeriodStart && o <= HoursSinceEnd }
+
 // Elapsed reports whether the term changes with every millisecond.
-func (o Op) Elapsed() bool { return o == HoursSince || o == DaysSince }
+func (o Op) Elapsed() bool {
+	return o == HoursSince || o == DaysSince || o == HoursSinceStart || o == HoursSinceEnd
+}
 
 // windowed reports whether the term may have a window.
 func (o Op) windowed() bool { return o < Active }
@@ -33,7 +40,7 @@ func (o Op) inUnit() bool {
 
 func opOf(name string, patient bool) (Op, bool) {
 	for i, n := range opNames {
-		if n == name && Op(i).OfPatient() == patient {
+		if op := Op(i); n == name && op.OfPatient() == patient && !op.OfPeriod() {
 			return Op(i), true
 		}
 	}
@@ -44,15 +51,15 @@ func opNamesOf(patient bool) []string {
 	if patient {
 		return opNames[Age:]
 	}
-	return opNames[:Age]
+	return opNames[:PeriodStart]
 }
 
 // yields is the type of the term's answer over an input of the given type.
 func (o Op) yields(of clinical.ValueType) typ {
 	switch o {
-	case Exists, Active, Overlaps, Deceased:
+	case Exists, Active, Overlaps, Ended, Deceased:
 		return boolean
-	case LastTime, FirstTime:
+	case LastTime, FirstTime, PeriodStart, PeriodEnd:
 		return instant
 	case Sex:
 		return text

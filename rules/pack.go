@@ -82,6 +82,7 @@ type ruleSource struct {
 	severity Severity
 	source   string
 	tags     []string
+	forEach  *node
 	when     *node
 	message  *node
 	score    *node
@@ -331,7 +332,7 @@ func (r reader) rule(n *node) *ruleSource {
 		return nil
 	}
 	keys := r.keys(n, "a rule", schema.Rule.Names()...)
-	rule := &ruleSource{at: n.at(), version: 1, when: keys["when"], message: keys["message"], score: keys["score"]}
+	rule := &ruleSource{at: n.at(), version: 1, forEach: keys["for_each"], when: keys["when"], message: keys["message"], score: keys["score"]}
 	what := "the rule"
 	if id := keys["id"]; id != nil {
 		rule.id, rule.at = r.word(id, "the rule's id"), id.at()

@@ -62,6 +62,7 @@ type Input struct {
 type Atom struct {
 	ID     int
 	Terms  []int // indices into Program.Terms, ascending, unique
+	Each   int   // the input of whose periods it is asked, where it has a term that is; else 0
 	Expr   Expr  // as written: what the reference evaluator reads
 	Source string
 
@@ -126,13 +127,16 @@ type Rule struct {
 	Severity Severity
 	Source   string // the guideline
 	Tags     []string
-	When     Expr  // the whole condition as written: what the reference evaluator reads
-	Tree     *Node // the same, split at and/or/not/at-least into shared atoms
-	Atoms    []int // every atom of Tree, ascending, unique
-	Terms    []int // every term of When, ascending, unique: the values an alert shows
-	Message  *Message
-	File     string // where it is written
-	Line     int
+	// Each is the input for each of whose periods the rule holds by itself: an index into Program.Inputs. 0, the
+	// patient's own stream, is a rule that holds for the patient. See Period.
+	Each    int
+	When    Expr  // the whole condition as written: what the reference evaluator reads
+	Tree    *Node // the same, split at and/or/not/at-least into shared atoms
+	Atoms   []int // every atom of Tree, ascending, unique
+	Terms   []int // every term of When, ascending, unique: the values an alert shows
+	Message *Message
+	File    string // where it is written
+	Line    int
 	// Parameters is those that the rule uses, itself or through an input, a score or another rule, each once.
 	Parameters []*Parameter
 }

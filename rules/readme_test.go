@@ -32,16 +32,22 @@ func TestEveryExampleOfTheGuideCompiles(t *testing.T) {
 	table, _, _ = strings.Cut(table, "\n\n")
 	var messages strings.Builder
 	questions := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(table, -1)
-	require.GreaterOrEqual(t, len(questions), len(opNames)-1, "the guide names every question but overlaps, which is for `where`")
+	require.GreaterOrEqual(t, len(questions), int(PeriodStart)+int(Deceased-Age), "the guide names every question but overlaps, which is of a period")
 	for _, q := range questions {
 		messages.WriteString("{{ " + q[1] + " }} ")
 	}
+	_, ofPeriods, _ := strings.Cut(guide, "## Once for each stay")
+	_, ofPeriods, _ = strings.Cut(ofPeriods, "| question | answer |")
+	ofPeriods, _, _ = strings.Cut(ofPeriods, "\n\n")
 	_, err = Compile([]clinical.File{{Name: "guide.yaml", Data: []byte(blocks[1][1] +
 		"rules:\n- {id: r, title: t, severity: info, source: s, when: glucose.exists(), message: \"" + messages.String() + "\"}\n")}}, CompileOptions{})
 	require.NoError(t, err)
 	for op, name := range opNames {
-		if Op(op) != Overlaps {
+		if Op(op) != Overlaps && !Op(op).OfPeriod() {
 			require.Contains(t, table, "."+name)
+		}
+		if Op(op).OfPeriod() {
+			require.Contains(t, ofPeriods, "`"+name+"`")
 		}
 	}
 }

@@ -39,6 +39,7 @@ type ruleEntry struct {
 // situation is what the compiler is in the midst of.
 type situation struct {
 	own   *scoreSource // the `score:` of the rule
+	each  *Input       // for each of whose periods the rule holds; nil for the patient
 	used  []*Parameter // by what is being compiled
 	still int          // above zero where no time may elapse
 	depth int          // of the rules referred to, so far
@@ -161,6 +162,10 @@ func (k *checker) reference(n *ast.CallNode, at place) (Expr, typ) {
 	}
 	if e.depth >= MaxReferences {
 		k.faultAt(id, fmt.Sprintf("more than %d rules refer to each other in a chain", MaxReferences), "let the rule ask what it needs itself")
+		return nil, broken
+	}
+	if e.made.Each != 0 && (c.now.each == nil || e.made.Each != c.now.each.ID) {
+		k.faultAt(id, fmt.Sprintf("the rule %q holds for each %s by itself", name, c.inputs[e.made.Each].Name), "only a rule that is `for_each` of the same input may refer to it")
 		return nil, broken
 	}
 	if (at != condition || c.now.still > 0) && asksElapsed(e.made.When) {

@@ -227,6 +227,9 @@ func (c *compiler) score(s *scoreSource) *Score {
 	}
 	s.state = underway
 	outer := c.within(s.place())
+	if s == outer.own {
+		c.now.each = outer.each
+	}
 	out := &Score{Pack: s.pack.name, Name: s.name, Title: s.title}
 	fine := c.items(out, s.pack, s.items)
 	s.depth = c.now.depth

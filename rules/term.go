@@ -10,36 +10,41 @@ import (
 type Op uint8
 
 const (
-	Exists        Op = iota // Boolean: is there a fact in the window
-	Count                   // Number: how many
-	Last                    // the value of the latest fact that has one
-	First                   // the value of the earliest
-	Min                     // Number
-	Max                     // Number
-	Sum                     // Number: 0 of none
-	Mean                    // Number
-	Delta                   // Number: last minus first; needs two facts
-	Median                  // Number
-	StdDev                  // Number: of a sample; needs two facts
-	Rise                    // Number: the greatest climb from one value to a later one; needs two facts
-	Fall                    // Number: the greatest descent; needs two facts
-	Slope                   // Number: per day, by least squares; needs two instants
-	EWMA                    // Number: the exponentially weighted mean
-	DurationAbove           // Number: hours above a level
-	DurationBelow           // Number: hours below a level
-	Nth                     // the nth value from the earliest, or from the latest
-	Distinct                // Number: how many different values, or codes
-	MaxGap                  // Number: hours, the longest between two facts
-	LastTime                // Time of the latest fact
-	FirstTime               // Time of the earliest
-	HoursSince              // Number: hours from the latest fact to now
-	DaysSince               // Number: the same in days of 24 hours
-	Active                  // Boolean: is there a fact whose period holds now
-	Overlaps                // Boolean: is there another fact whose period meets that of the fact asked about
-	Age                     // Number: completed years (patient)
-	AgeMonths               // Number: completed months (patient)
-	Sex                     // Text: administrative gender (patient)
-	Deceased                // Boolean (patient)
+	Exists          Op = iota // Boolean: is there a fact in the window
+	Count                     // Number: how many
+	Last                      // the value of the latest fact that has one
+	First                     // the value of the earliest
+	Min                       // Number
+	Max                       // Number
+	Sum                       // Number: 0 of none
+	Mean                      // Number
+	Delta                     // Number: last minus first; needs two facts
+	Median                    // Number
+	StdDev                    // Number: of a sample; needs two facts
+	Rise                      // Number: the greatest climb from one value to a later one; needs two facts
+	Fall                      // Number: the greatest descent; needs two facts
+	Slope                     // Number: per day, by least squares; needs two instants
+	EWMA                      // Number: the exponentially weighted mean
+	DurationAbove             // Number: hours above a level
+	DurationBelow             // Number: hours below a level
+	Nth                       // the nth value from the earliest, or from the latest
+	Distinct                  // Number: how many different values, or codes
+	MaxGap                    // Number: hours, the longest between two facts
+	LastTime                  // Time of the latest fact
+	FirstTime                 // Time of the earliest
+	HoursSince                // Number: hours from the latest fact to now
+	DaysSince                 // Number: the same in days of 24 hours
+	Active                    // Boolean: is there a fact whose period holds now
+	Overlaps                  // Boolean: is there another fact whose period meets that of the fact, or the period, asked about
+	PeriodStart               // Time at which the period begins
+	PeriodEnd                 // Time at which it ends: later than every other while it goes on
+	Ended                     // Boolean: is the end of the period before now
+	HoursSinceStart           // Number: hours from the start of the period to now
+	HoursSinceEnd             // Number: the same from its end; missing until it has ended
+	Age                       // Number: completed years (patient)
+	AgeMonths                 // Number: completed months (patient)
+	Sex                       // Text: administrative gender (patient)
+	Deceased                  // Boolean (patient)
 )
 
 // Term is one question to one input, or about the patient. A rule's terms are asked at now; equal ones
@@ -48,6 +53,7 @@ const (
 type Term struct {
 	ID     int // its slot: the index into Program.Terms, or into Input.Terms
 	Input  int // index into Program.Inputs; the patient's own stream for Age, AgeMonths, Sex, Deceased
+	Each   int // the input about one period of which it is asked (Rule.Each); 0 for one that is about the patient
 	Op     Op
 	Window Window
 	Arg    Argument
@@ -64,11 +70,28 @@ type Argument struct {
 // Window says which facts a term sees at instant now: those with now-From <= time <= now-To.
 // With All set there is no lower end (and To is zero): every fact up to now. Of the terms of a `where`,
 // for which now is the time of the fact, To and perhaps From may be negative ('after 5m'), and with During
-// the window is the fact's own period, both ends inside.
+// the window is the fact's own period, both ends inside. Of a term that is about a period (Term.Each), During
+// is that period up to now, and the other windows may be counted from its start or end; what comes after now
+// is not seen.
 type Window struct {
 	All, During bool
 	From, To    Duration
+	At          Anchor
 }
+
+// Anchor is the instant from which a window is counted.
+type Anchor uint8
+
+const (
+	AtNow   Anchor = iota
+	AtStart        // of the period
+	AtEnd          // of the period: until it has ended there is no answer
+)
+
+var anchorNames = [...]string{AtStart: "at_start", AtEnd: "at_end"}
+
+// String is the word that packs use: "at_start".
+func (a Anchor) String() string { return anchorNames[a] }
 
 // Duration is a length of time: calendar months (years are twelve) and exact milliseconds. A negative one
 // looks ahead.

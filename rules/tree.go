@@ -76,6 +76,7 @@ func (c *compiler) atom(e Expr, at position) *Atom {
 	terms := map[int]struct{}{}
 	walk(e, func(t *Term) {
 		terms[t.ID] = struct{}{}
+		a.Each = max(a.Each, t.Each)
 		if t.Op.Elapsed() {
 			a.Elapsed = t.ID
 		}

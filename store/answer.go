@@ -20,7 +20,8 @@ type Answer struct {
 	Rules      []Standpoint `json:"rules,omitempty"` // with All: every rule's truth, by rule
 }
 
-// Alert is a rule that is true of the patient.
+// Alert is a rule that is true of the patient, or of one of the patient's periods: then ForEach names the input
+// and Period is when it begins.
 type Alert struct {
 	Rule     string                 `json:"rule"`
 	Version  int                    `json:"version"`
@@ -28,6 +29,8 @@ type Alert struct {
 	Severity string                 `json:"severity"`
 	Source   string                 `json:"source,omitempty"`
 	Truth    string                 `json:"truth"`
+	ForEach  string                 `json:"forEach,omitempty"`
+	Period   *time.Time             `json:"period,omitempty"`
 	Since    *time.Time             `json:"since"` // when the episode began; null when asked about a past that the store no longer orders
 	Message  string                 `json:"message,omitempty"`
 	Values   map[string]rules.Value `json:"values"`
@@ -35,15 +38,18 @@ type Alert struct {
 
 // Unknown is a rule that cannot be decided, and the terms that had nothing to answer with.
 type Unknown struct {
-	Rule    string   `json:"rule"`
-	Title   string   `json:"title"`
-	Missing []string `json:"missing"`
+	Rule    string     `json:"rule"`
+	Title   string     `json:"title"`
+	Period  *time.Time `json:"period,omitempty"` // see Alert
+	Missing []string   `json:"missing"`
 }
 
-// Standpoint is one rule's truth.
+// Standpoint is one rule's truth. A rule that holds for each period of an input has one for each period that has
+// begun and that data has not settled as false, or one without a period where there is none such.
 type Standpoint struct {
 	Rule       string     `json:"rule"`
 	Version    int        `json:"version"`
+	Period     *time.Time `json:"period,omitempty"`
 	Truth      string     `json:"truth"`
 	ValidUntil *time.Time `json:"validUntil"`
 }

@@ -120,6 +120,7 @@ func (m *Meta) appendTo(b []byte) []byte {
 	for i := range m.Standing {
 		s := &m.Standing[i]
 		b = appendString(b, s.Rule)
+		b = appendPeriod(b, s.Period)
 		b = binary.AppendVarint(b, int64(s.Since))
 		b = append(b, byte(s.Severity))
 	}
@@ -132,10 +133,29 @@ func decodeMeta(b []byte) (Meta, bool) {
 	if n := d.count(); n > 0 {
 		m.Standing = make([]Standing, n)
 		for i := range m.Standing {
-			m.Standing[i] = Standing{Rule: d.string(), Since: d.instant(), Severity: rules.Severity(d.byte())}
+			m.Standing[i] = Standing{Rule: d.string(), Period: d.period(), Since: d.instant(), Severity: rules.Severity(d.byte())}
 		}
 	}
 	return m, d.done()
+}
+
+// appendPeriod writes the start of a period, in one byte where it is of the patient.
+func appendPeriod(b []byte, start clinical.Instant) []byte {
+	if start == clinical.Never {
+		return append(b, 0)
+	}
+	return binary.AppendVarint(append(b, 1), int64(start))
+}
+
+func (d *decoder) period() clinical.Instant {
+	switch d.byte() {
+	case 0:
+		return clinical.Never
+	case 1:
+		return d.instant()
+	}
+	d.fail()
+	return clinical.Never
 }
 
 func appendStream(b []byte, s clinical.Stream) []byte {

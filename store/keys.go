@@ -140,19 +140,24 @@ func timerOf(b []byte) (due clinical.Instant, patient []byte, ok bool) {
 // severityByte sorts the most severe first.
 func severityByte(s rules.Severity) byte { return ^byte(s) }
 
-func appendWorklistKey(b []byte, partition int32, s rules.Severity, rule, patient string) []byte {
-	b = append(appendFamily(b, partition, familyWorklist), severityByte(s))
-	b = append(append(b, rule...), 0)
-	return append(b, patient...)
+func appendWorklistKey(b []byte, partition int32, c Cursor) []byte {
+	b = append(appendFamily(b, partition, familyWorklist), severityByte(c.Severity))
+	b = append(append(b, c.Rule...), 0)
+	b = append(append(b, c.Patient...), 0)
+	return appendInstant(b, c.Period)
 }
 
 // worklistOf reads what follows the worklist family.
-func worklistOf(b []byte) (s rules.Severity, rule, patient string, ok bool) {
-	if len(b) == 0 {
-		return 0, "", "", false
+func worklistOf(b []byte) (c Cursor, ok bool) {
+	if len(b) < 1+2+8 {
+		return Cursor{}, false
 	}
-	rule, patient, ok = strings.Cut(string(b[1:]), "\x00")
-	return rules.Severity(^b[0]), rule, patient, ok
+	rule, rest, named := strings.Cut(string(b[1:]), "\x00")
+	at := len(rest) - 9
+	if !named || at < 0 || rest[at] != 0 {
+		return Cursor{}, false
+	}
+	return Cursor{rules.Severity(^b[0]), rule, rest[:at], instantOf([]byte(rest[at+1:]))}, true
 }
 
 // successor is the least key greater than every key that starts with b; nil when there is none.

@@ -36,8 +36,8 @@ func TestKeysSortByWhatTheyMean(t *testing.T) {
 			return appendChunkKey(nil, 3, id, clinical.StreamID(s), f), []any{id, s, f.Time, f.Seq}
 		},
 		"worklist": func() ([]byte, []any) {
-			s, rule, id := pick(r, severities), pick(r, someRules), pick(r, somePatients)
-			return appendWorklistKey(nil, 3, s, rule, id), []any{-int(s), rule, id}
+			c := Cursor{pick(r, severities), pick(r, someRules), pick(r, somePatients), pick(r, someInstants)}
+			return appendWorklistKey(nil, 3, c), []any{-int(c.Severity), c.Rule, c.Patient, c.Period}
 		},
 		"outbox": func() ([]byte, []any) {
 			p, n := int32(r.IntN(3)*200), pick(r, someNumbers)
@@ -100,9 +100,12 @@ func TestKeysReadBackWhatWasWritten(t *testing.T) {
 		}
 		for _, rule := range someRules {
 			for _, s := range severities {
-				severity, r, p, ok := worklistOf(appendWorklistKey(nil, 9, s, rule, id)[3:])
-				require.True(t, ok)
-				require.Equal(t, []any{s, rule, id}, []any{severity, r, p})
+				for _, period := range someInstants {
+					c := Cursor{s, rule, id, period}
+					back, ok := worklistOf(appendWorklistKey(nil, 9, c)[3:])
+					require.True(t, ok)
+					require.Equal(t, c, back)
+				}
 			}
 		}
 	}
@@ -137,7 +140,7 @@ func TestStoredValuesReadBack(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, state, got)
 
-	meta := Meta{Changed: -4, Facts: 12, Due: clinical.Forever, Standing: []Standing{{"a", 3, rules.Critical}, {"b", -3, rules.Info}}}
+	meta := Meta{Changed: -4, Facts: 12, Due: clinical.Forever, Standing: []Standing{{"a", clinical.Never, 3, rules.Critical}, {"b", clinical.Never, -3, rules.Info}}}
 	gotMeta, ok := decodeMeta(meta.appendTo(nil))
 	require.True(t, ok)
 	require.Equal(t, meta, gotMeta)
@@ -157,7 +160,7 @@ func TestStoredValuesReadBack(t *testing.T) {
 
 func TestStoredValuesCutShortAreRefused(t *testing.T) {
 	state := State{RuleSet: "hash", Sweep: "p"}
-	meta := Meta{Standing: []Standing{{"a", 3, rules.Critical}}}
+	meta := Meta{Standing: []Standing{{"a", clinical.Never, 3, rules.Critical}}}
 	h := held{facts: []place{{stream: 1}}}
 	for name, c := range map[string]struct {
 		bytes []byte

@@ -203,7 +203,7 @@ func TestAColdLoadReadsOnlyTheSeriesThatTheRowNeeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			put(t, p, "p", func(pt *Patient) {
-				pt.Row = &pointer.Row{RuleSet: "set", Pointers: []pointer.Pointer{{Streams: need}}}
+				pt.Row = &pointer.Row{RuleSet: "set", Scope: pointer.Scope{Pointers: []pointer.Pointer{{Streams: need}}}}
 			})
 			p.store.cache.drop(0)
 			pt, state, err := p.store.Load(0, "p")
@@ -315,9 +315,9 @@ func TestWorklistFollowsStandingRules(t *testing.T) {
 	stand := func(id string, standing ...Standing) {
 		put(t, p, id, func(pt *Patient) { pt.Meta.Standing = standing })
 	}
-	stand("anna", Standing{"aki", 1, rules.Warning}, Standing{"sepsis", 2, rules.Critical})
-	stand("bert", Standing{"aki", 3, rules.Warning})
-	stand("carl", Standing{"sepsis", 4, rules.Critical}, Standing{"vte", 5, rules.Info})
+	stand("anna", Standing{"aki", clinical.Never, 1, rules.Warning}, Standing{"sepsis", clinical.Never, 2, rules.Critical})
+	stand("bert", Standing{"aki", clinical.Never, 3, rules.Warning})
+	stand("carl", Standing{"sepsis", clinical.Never, 4, rules.Critical}, Standing{"vte", clinical.Never, 5, rules.Info})
 	list := func(f Filter) (all []string) {
 		var after Cursor
 		for {
@@ -339,9 +339,9 @@ func TestWorklistFollowsStandingRules(t *testing.T) {
 	require.Empty(t, list(Filter{Rule: "aki", Severity: new(rules.Info)}))
 	require.Empty(t, list(Filter{Rule: "ak"}), "a rule is named whole")
 
-	stand("anna", Standing{"aki", 1, rules.Critical}, Standing{"vte", 9, rules.Info}) // aki changed severity, sepsis cleared
+	stand("anna", Standing{"aki", clinical.Never, 1, rules.Critical}, Standing{"vte", clinical.Never, 9, rules.Info}) // aki changed severity, sepsis cleared
 	stand("bert")
-	stand("carl", Standing{"sepsis", 8, rules.Critical}) // a new episode
+	stand("carl", Standing{"sepsis", clinical.Never, 8, rules.Critical}) // a new episode
 	require.Equal(t, []string{"critical aki anna 1", "critical sepsis carl 8", "info vte anna 9"}, list(Filter{}))
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"sync/atomic"
 	"unsafe"
@@ -31,14 +32,25 @@ type Meta struct {
 	Changed  clinical.Instant // partition clock at the last change of row or facts; a read of an earlier instant goes to the facts
 	Facts    int64            // offset of the last record that changed this patient; -1 none
 	Due      clinical.Instant // when the patient's timer fires; Forever: it has none
-	Standing []Standing       // the rules true at the last evaluation, sorted by Rule
+	Standing []Standing       // the rules true at the last evaluation, in order (Standing.Compare)
 }
 
-// Standing is a rule that is true of a patient.
+// Standing is a rule that is true of a patient, or of one of the patient's periods.
 type Standing struct {
 	Rule     string
+	Period   clinical.Instant // the start of the one; clinical.Never of a rule about the patient
 	Since    clinical.Instant
 	Severity rules.Severity
+}
+
+// Compare orders by rule and then by period.
+func (s Standing) Compare(rule string, period clinical.Instant) int {
+	return cmp.Or(cmp.Compare(s.Rule, rule), cmp.Compare(s.Period, period))
+}
+
+// Stands finds a rule among those that stand, and where it is or would be.
+func (m *Meta) Stands(rule string, period clinical.Instant) (int, bool) {
+	return slices.BinarySearchFunc(m.Standing, rule, func(s Standing, rule string) int { return s.Compare(rule, period) })
 }
 
 func (m *Meta) equal(o *Meta) bool {
@@ -89,11 +101,20 @@ func (p *Patient) size() int64 {
 	}
 	n += int64(len(p.Meta.Standing)) * int64(unsafe.Sizeof(Standing{}))
 	if r := p.Row; r != nil {
-		n += int64(unsafe.Sizeof(*r)) + int64(len(r.Rules))*int64(unsafe.Sizeof(pointer.RuleState{})) +
-			int64(len(r.Atoms))*int64(unsafe.Sizeof(pointer.AtomState{}))
-		for i := range r.Pointers {
-			n += int64(unsafe.Sizeof(r.Pointers[i])) + 8*int64(len(r.Pointers[i].Streams)) + int64(len(r.Pointers[i].Value.Str))
+		n += int64(unsafe.Sizeof(*r)) + scopeSize(&r.Scope)
+		for i := range r.Periods {
+			p := &r.Periods[i]
+			n += int64(unsafe.Sizeof(*p)) + 8*int64(len(p.Facts)) + scopeSize(&p.Scope)
 		}
+	}
+	return n
+}
+
+func scopeSize(s *pointer.Scope) int64 {
+	n := int64(len(s.Rules))*int64(unsafe.Sizeof(pointer.RuleState{})) + int64(len(s.Atoms))*int64(unsafe.Sizeof(pointer.AtomState{}))
+	for i := range s.Pointers {
+		p := &s.Pointers[i]
+		n += int64(unsafe.Sizeof(*p)) + 8*int64(len(p.Streams)) + int64(len(p.Value.Str))
 	}
 	return n
 }

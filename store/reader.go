@@ -145,17 +145,34 @@ func settled(p *Patient, plan *pointer.Plan) *Patient {
 	return next
 }
 
-// Truth is one rule's truth in the reading.
-func (g *Reading) Truth(rule int32) rules.Truth {
-	i, found := slices.BinarySearchFunc(g.Results, rule, func(r pointer.Result, i int32) int { return int(r.Rule - i) })
+// Truth is one rule's truth in the reading, of the period that begins at an instant (clinical.Never: of the
+// patient).
+func (g *Reading) Truth(rule int32, period clinical.Instant) rules.Truth {
+	i, found := slices.BinarySearchFunc(g.Results, rule, func(r pointer.Result, i int32) int {
+		return cmp.Or(cmp.Compare(r.Rule, i), cmp.Compare(r.Period, period))
+	})
 	if found {
 		return g.Results[i].Truth
 	}
 	return g.Plan.Baseline(rule)
 }
 
-// Each calls f for every rule whose truth is t, in order of rule.
-func (g *Reading) each(t rules.Truth, f func(rule int32, until clinical.Instant)) {
+// Holds reports whether a rule is true of the patient, or of any of the patient's periods.
+func (g *Reading) Holds(rule int32) bool {
+	i, _ := slices.BinarySearchFunc(g.Results, rule, func(r pointer.Result, i int32) int { return cmp.Compare(r.Rule, i) })
+	if i == len(g.Results) || g.Results[i].Rule != rule {
+		return g.Plan.Baseline(rule) == rules.True
+	}
+	for ; i < len(g.Results) && g.Results[i].Rule == rule; i++ {
+		if g.Results[i].Truth == rules.True {
+			return true
+		}
+	}
+	return false
+}
+
+// each calls f for every rule whose truth is t, in order of rule and period.
+func (g *Reading) each(t rules.Truth, f func(rule int32, period clinical.Instant)) {
 	base := g.Plan.BaselineTrue()
 	if t == rules.Unknown {
 		base = g.Plan.BaselineUnknown()
@@ -163,17 +180,17 @@ func (g *Reading) each(t rules.Truth, f func(rule int32, until clinical.Instant)
 	i := 0
 	for _, r := range g.Results {
 		for ; i < len(base) && base[i] < r.Rule; i++ {
-			f(base[i], clinical.Forever)
+			f(base[i], clinical.Never)
 		}
 		if i < len(base) && base[i] == r.Rule {
 			i++
 		}
 		if r.Truth == t {
-			f(r.Rule, r.Until)
+			f(r.Rule, r.Period)
 		}
 	}
 	for ; i < len(base); i++ {
-		f(base[i], clinical.Forever)
+		f(base[i], clinical.Never)
 	}
 }
 
@@ -215,12 +232,15 @@ func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Ans
 	}
 	until := got.Until
 	program := got.Plan.Program
-	got.each(rules.True, func(i int32, _ clinical.Instant) {
+	got.each(rules.True, func(i int32, period clinical.Instant) {
 		rule := program.Rules[i]
-		values, u := got.Plan.Values(withMessage(rule), p.History, got.Now)
+		values, u := got.Plan.Values(rule, period, withMessage(rule), p.History, got.Now)
 		until = min(until, u)
 		alert := Alert{Rule: rule.ID, Version: rule.Version, Title: rule.Title, Severity: rule.Severity.String(),
-			Source: rule.Source, Truth: rules.True.String(), Since: r.since(&got, p, i), Values: map[string]rules.Value{}}
+			Source: rule.Source, Truth: rules.True.String(), Period: timeOf(period), Since: r.since(&got, p, i, period), Values: map[string]rules.Value{}}
+		if rule.Each != 0 {
+			alert.ForEach = program.Inputs[rule.Each].Name
+		}
 		if rule.Message != nil {
 			alert.Message = rule.Message.Render(values)
 		}
@@ -234,11 +254,11 @@ func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Ans
 		ry, _ := program.Rule(y.Rule)
 		return cmp.Compare(ry.Severity, rx.Severity)
 	})
-	got.each(rules.Unknown, func(i int32, _ clinical.Instant) {
+	got.each(rules.Unknown, func(i int32, period clinical.Instant) {
 		rule := program.Rules[i]
-		values, changes := got.Plan.Values(rule.Terms, p.History, got.Now)
+		values, changes := got.Plan.Values(rule, period, rule.Terms, p.History, got.Now)
 		until = min(until, changes)
-		u := Unknown{Rule: rule.ID, Title: rule.Title, Missing: []string{}}
+		u := Unknown{Rule: rule.ID, Title: rule.Title, Period: timeOf(period), Missing: []string{}}
 		for _, t := range rule.Terms {
 			if values[t].Kind == rules.Missing {
 				u.Missing = append(u.Missing, program.Terms[t].Source)
@@ -265,11 +285,16 @@ func standpoints(g *Reading) []Standpoint {
 	i := 0
 	for _, rule := range g.Plan.Program.Rules {
 		s := Standpoint{Rule: rule.ID, Version: rule.Version, Truth: g.Plan.Baseline(int32(rule.Index)).String()}
-		if i < len(g.Results) && int(g.Results[i].Rule) == rule.Index {
-			s.Truth, s.ValidUntil = g.Results[i].Truth.String(), timeOf(g.Results[i].Until)
-			i++
+		before := len(all)
+		for ; i < len(g.Results) && int(g.Results[i].Rule) == rule.Index; i++ {
+			if r := &g.Results[i]; r.Period <= g.Now {
+				s.Period, s.Truth, s.ValidUntil = timeOf(r.Period), r.Truth.String(), timeOf(r.Until)
+				all = append(all, s)
+			}
 		}
-		all = append(all, s)
+		if len(all) == before {
+			all = append(all, s)
+		}
 	}
 	return all
 }
@@ -277,10 +302,10 @@ func standpoints(g *Reading) []Standpoint {
 // since is when the episode of a rule that holds began: what the store recorded, unless timers that the
 // log has not seen fire yet have ended that episode and begun another. Of an instant before the row was
 // written only an episode that still stands is known.
-func (r *Reader) since(g *Reading, p *Patient, rule int32) *time.Time {
+func (r *Reader) since(g *Reading, p *Patient, rule int32, period clinical.Instant) *time.Time {
 	id := g.Plan.Program.Rules[rule].ID
 	began := clinical.Never
-	if i, ok := slices.BinarySearchFunc(p.Meta.Standing, id, func(s Standing, id string) int { return cmp.Compare(s.Rule, id) }); ok {
+	if i, ok := p.Meta.Stands(id, period); ok {
 		began = p.Meta.Standing[i].Since
 	}
 	switch {
@@ -289,7 +314,7 @@ func (r *Reader) since(g *Reading, p *Patient, rule int32) *time.Time {
 			began = clinical.Never
 		}
 	case p.Meta.Due <= g.Now:
-		began = g.Plan.Since(rule, p.Row, p.History, p.Meta.Changed, began, g.Now)
+		began = g.Plan.Since(rule, period, p.Row, p.History, p.Meta.Changed, began, g.Now)
 	}
 	return timeOf(began)
 }

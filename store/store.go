@@ -15,7 +15,7 @@ import (
 )
 
 // Version is the version of the key grammar and of the stored values that this package writes.
-const Version = 1
+const Version = 2
 
 // sharedDetails is how many distinct details are kept to be shared by the facts of all patients. They are
 // units, statuses, categories: some thousands in a large hospital.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -16,7 +17,7 @@ type WorklistEntry struct {
 }
 
 // Cursor is the entry's place, to go on after it.
-func (e *WorklistEntry) Cursor() Cursor { return Cursor{e.Severity, e.Rule, e.Patient} }
+func (e *WorklistEntry) Cursor() Cursor { return Cursor{e.Severity, e.Rule, e.Patient, e.Period} }
 
 // Filter says which entries a worklist is to have. The zero Filter takes all.
 type Filter struct {
@@ -29,10 +30,11 @@ type Cursor struct {
 	Severity rules.Severity
 	Rule     string
 	Patient  string
+	Period   clinical.Instant // see Standing
 }
 
 // Worklist lists what is true of whom in one partition: the most severe first, then by rule, then by
-// patient; from after the cursor on, and at most limit entries. It is as of the last commit: timers that
+// patient and period; from after the cursor on, and at most limit entries. It is as of the last commit: timers that
 // are due but have not fired are not in it.
 func (s *Store) Worklist(partition int32, f Filter, after Cursor, limit int) ([]WorklistEntry, error) {
 	p, err := s.Partition(partition)
@@ -46,7 +48,7 @@ func (s *Store) Worklist(partition int32, f Filter, after Cursor, limit int) ([]
 	var entries []WorklistEntry
 	var start []byte
 	if after != (Cursor{}) {
-		start = append(appendWorklistKey(nil, partition, after.Severity, after.Rule, after.Patient), 0)
+		start = append(appendWorklistKey(nil, partition, after), 0)
 	}
 	for _, r := range f.ranges(partition) {
 		lower, upper := r[0], r[1]
@@ -62,8 +64,8 @@ func (s *Store) Worklist(partition int32, f Filter, after Cursor, limit int) ([]
 		err := p.each(familyWorklist, lower, upper, func(rest, value []byte) (bool, error) {
 			e := WorklistEntry{Partition: partition}
 			d := decode(value)
-			var ok bool
-			e.Severity, e.Rule, e.Patient, ok = worklistOf(rest)
+			at, ok := worklistOf(rest)
+			e.Severity, e.Rule, e.Patient, e.Period = at.Severity, at.Rule, at.Patient, at.Period
 			if e.Since = d.instant(); !ok || !d.done() {
 				return false, corrupt(partition, familyWorklist, nil)
 			}
@@ -103,17 +105,17 @@ func (f Filter) ranges(partition int32) [][2][]byte {
 }
 
 // moveStanding stages what the worklist must change from one list of standing rules to the next, both
-// sorted by rule.
+// in order.
 func (b *Batch) moveStanding(patient string, from, to []Standing) {
 	if slices.Equal(from, to) {
 		return
 	}
 	for len(from) > 0 || len(to) > 0 {
 		switch {
-		case len(to) == 0 || len(from) > 0 && from[0].Rule < to[0].Rule:
+		case len(to) == 0 || len(from) > 0 && from[0].Compare(to[0].Rule, to[0].Period) < 0:
 			b.dropStanding(patient, &from[0])
 			from = from[1:]
-		case len(from) == 0 || to[0].Rule < from[0].Rule:
+		case len(from) == 0 || to[0].Compare(from[0].Rule, from[0].Period) < 0:
 			b.setStanding(patient, &to[0])
 			to = to[1:]
 		default:
@@ -130,13 +132,13 @@ func (b *Batch) moveStanding(patient string, from, to []Standing) {
 
 func (b *Batch) dropStanding(patient string, s *Standing) {
 	w := b.work
-	w.key = appendWorklistKey(w.key[:0], b.p.number, s.Severity, s.Rule, patient)
+	w.key = appendWorklistKey(w.key[:0], b.p.number, Cursor{s.Severity, s.Rule, patient, s.Period})
 	b.delete(w.key)
 }
 
 func (b *Batch) setStanding(patient string, s *Standing) {
 	w := b.work
-	w.key = appendWorklistKey(w.key[:0], b.p.number, s.Severity, s.Rule, patient)
+	w.key = appendWorklistKey(w.key[:0], b.p.number, Cursor{s.Severity, s.Rule, patient, s.Period})
 	w.value = binary.AppendVarint(append(w.value[:0], codecVersion), int64(s.Since))
 	b.set(w.key, w.value)
 }

@@ -87,7 +87,7 @@ type shownAnswer struct {
 	RuleSet    string
 	Alerts     []struct {
 		Rule, Title, Severity, Message string
-		Since                          *time.Time
+		Since, Period                  *time.Time
 		Values                         map[string]any
 	}
 	Unknown []store.Unknown
@@ -118,7 +118,7 @@ func (s *shownAnswer) print(w io.Writer) {
 		fmt.Fprintln(w, "  nothing has been received about this patient: check the id")
 	}
 	for _, alert := range s.Alerts {
-		fmt.Fprintf(w, "  %-8s %s: %s", strings.ToUpper(alert.Severity), alert.Rule, alert.Title)
+		fmt.Fprintf(w, "  %-8s %s: %s%s", strings.ToUpper(alert.Severity), alert.Rule, alert.Title, ofPeriod(alert.Period))
 		if alert.Since != nil {
 			fmt.Fprintf(w, " (since %s)", clinical.At(*alert.Since))
 		}
@@ -131,9 +131,17 @@ func (s *shownAnswer) print(w io.Writer) {
 		fmt.Fprintln(w, "  nothing is active")
 	}
 	for _, u := range s.Unknown {
-		fmt.Fprintf(w, "  unknown  %s: missing %s\n", u.Rule, strings.Join(u.Missing, ", "))
+		fmt.Fprintf(w, "  unknown  %s%s: missing %s\n", u.Rule, ofPeriod(u.Period), strings.Join(u.Missing, ", "))
 	}
 	for _, r := range s.Rules {
-		fmt.Fprintf(w, "  %-8s %s\n", r.Truth, r.Rule)
+		fmt.Fprintf(w, "  %-8s %s%s\n", r.Truth, r.Rule, ofPeriod(r.Period))
 	}
+}
+
+// ofPeriod names the period that is spoken of, if one is.
+func ofPeriod(start *time.Time) string {
+	if start == nil {
+		return ""
+	}
+	return ", period from " + clinical.At(*start).String()
 }

@@ -77,7 +77,7 @@ func (d *demo) turns(patient string) (found []turn, err error) {
 		active := 0
 		first := len(found)
 		for i, rule := range after.Plan.Program.Rules {
-			was, is := before.Truth(int32(i)) == rules.True, after.Truth(int32(i)) == rules.True
+			was, is := before.Holds(int32(i)), after.Holds(int32(i))
 			if is {
 				active++
 			}

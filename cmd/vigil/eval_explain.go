@@ -66,19 +66,34 @@ func (a *app) explainFiles(ctx context.Context, set *rules.Set, zone *time.Locat
 		history := ledgers[patient].History()
 		shown := 0
 		for _, rule := range asked {
-			if x.rule == "" && !x.all && reference.Truth(rule, history, x.now) == rules.False {
-				continue
+			for _, reference := range about(reference, rule, history, x.now) {
+				if x.rule == "" && !x.all && reference.Truth(rule, history, x.now) == rules.False {
+					continue
+				}
+				if err := a.printExplanation(reference.Answer(rule, history, x.now, x.now+replay.Ahead, frame)); err != nil {
+					return err
+				}
+				shown++
 			}
-			if err := a.printExplanation(reference.Answer(rule, history, x.now, x.now+replay.Ahead, frame)); err != nil {
-				return err
-			}
-			shown++
 		}
 		if shown == 0 && !a.json() {
 			fmt.Fprintf(a.stdout, "patient %s at %s: no rule is true or unknown; --all explains those that are false\n\n", patient, x.now)
 		}
 	}
 	return nil
+}
+
+// about is the reference for each period for which the rule may hold, or else for the patient.
+func about(reference *explain.Reference, rule *rules.Rule, h explain.History, now clinical.Instant) []*explain.Reference {
+	periods := reference.Periods(rule, h, now)
+	if len(periods) == 0 {
+		return []*explain.Reference{reference}
+	}
+	all := make([]*explain.Reference, len(periods))
+	for i, p := range periods {
+		all[i] = reference.About(p.Start)
+	}
+	return all
 }
 
 func (a *app) printExplanation(e *record.Explanation) error {

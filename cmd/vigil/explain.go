@@ -32,6 +32,7 @@ vigil explain -- status RULE.`,
 		Example: `  vigil explain 123 aki-kdigo-1
   vigil explain 123 aki-kdigo-1 --at 2026-03-01T10:00:00Z --known-at f3.812
   vigil explain 123 aki-kdigo-1 --compare 2026-02-28T10:00:00Z
+  vigil explain 123 stay-with-severe-hypoglycaemia --period 2026-02-27T08:15:00Z
   vigil explain 123 aki-kdigo-1 --html why.html
   vigil explain status`,
 		Args: patientAndRule,
@@ -56,6 +57,7 @@ vigil explain -- status RULE.`,
 	}
 	addServerFlag(c, &server)
 	f := c.Flags()
+	f.StringVar(&q.period, "period", "", "when the period begins, of a rule that holds for each one (default: the latest that has begun)")
 	f.StringVar(&q.at, "at", "", "the instant to explain, as 2026-03-01T10:00:00Z (default: this instant)")
 	f.StringVar(&q.knownAt, "known-at", "", "as known then: a time, or a position such as f3.812 (default: all that is known)")
 	f.StringVar(&q.ruleSet, "rule-set", "", "hash, or its first 8 or more digits, of the rule set (default: the one active then)")
@@ -85,6 +87,7 @@ func patientAndRule(c *cobra.Command, args []string) error {
 
 // explainQuery is what the flags of explain ask.
 type explainQuery struct {
+	period                                        string
 	at, knownAt, ruleSet, compare, compareKnownAt string
 	facts                                         int
 	minPosition                                   string
@@ -111,7 +114,7 @@ func (q *explainQuery) check(asJSON bool) error {
 
 func (q *explainQuery) path(patient, rule string) string {
 	query := url.Values{}
-	for name, value := range map[string]string{"at": q.at, "known_at": q.knownAt, "rule_set": q.ruleSet, "compare": q.compare,
+	for name, value := range map[string]string{"period": q.period, "at": q.at, "known_at": q.knownAt, "rule_set": q.ruleSet, "compare": q.compare,
 		"compare_known_at": q.compareKnownAt, "min_position": q.minPosition} {
 		if value != "" {
 			query.Set(name, value)

@@ -74,7 +74,7 @@ func (x *explanations) close() error {
 
 // behind turns the answers that a log not yet read to its end gives into the one that is true.
 func (x *explanations) behind(err error) error {
-	for _, early := range []error{replay.ErrUnknownPatient, replay.ErrNotYetKnown, replay.ErrNoRuleSet, replay.ErrUnknownRuleSet} {
+	for _, early := range []error{replay.ErrUnknownPatient, replay.ErrNotYetKnown, replay.ErrNoRuleSet, replay.ErrUnknownRuleSet, replay.ErrUnknownPeriod} {
 		if errors.Is(err, early) && !x.service.Ready() {
 			return fmt.Errorf("%w: %w", api.ErrCatchingUp, err)
 		}

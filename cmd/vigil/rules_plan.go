@@ -228,7 +228,13 @@ func (a *app) looks(set *rules.Set, rule *rules.Rule, zone string, files []strin
 		if err != nil {
 			return nil, err
 		}
-		l := plan.Look(own, p.History, now)
+		period := clinical.Never
+		for _, of := range plan.Periods(own, p.History) { // the latest that has begun
+			if of.Start <= now {
+				period = of.Start
+			}
+		}
+		l := plan.Look(own, period, p.History, now)
 		look := plannedLook{Patient: id, Truth: l.Truth.String(), Until: instantOf(l.Until)}
 		for i, atom := range l.Atoms {
 			look.Atoms = append(look.Atoms, plannedAtom{plan.Program.Atoms[own.Atoms[i]].Source, atom.Truth.String(), instantOf(atom.Until)})

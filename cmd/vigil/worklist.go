@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/vigil-cds/vigil/internal/api"
+	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -48,7 +49,7 @@ func (r *reads) Worklist(ctx context.Context, q api.WorklistQuery) (api.Worklist
 		return page, api.ErrCatchingUp
 	}
 	slices.SortFunc(entries, func(x, y store.WorklistEntry) int {
-		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Patient, y.Patient))
+		return cmp.Or(cmp.Compare(y.Severity, x.Severity), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Patient, y.Patient), cmp.Compare(x.Period, y.Period))
 	})
 	if len(entries) > q.Limit {
 		entries = entries[:q.Limit]
@@ -58,6 +59,10 @@ func (r *reads) Worklist(ctx context.Context, q api.WorklistQuery) (api.Worklist
 	page.Alerts = make([]api.WorklistAlert, len(entries))
 	for i, e := range entries {
 		page.Alerts[i] = api.WorklistAlert{Patient: e.Patient, Rule: e.Rule, Severity: e.Severity.String(), Since: e.Since.Time()}
+		if e.Period != clinical.Never {
+			begins := e.Period.Time()
+			page.Alerts[i].Period = &begins
+		}
 		if program == nil {
 			continue
 		}

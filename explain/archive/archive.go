@@ -12,7 +12,7 @@ import (
 )
 
 // Version is the version of the key grammar and of the stored values that this package writes.
-const Version = 1
+const Version = 2
 
 // Archive is one database. Its methods may be called from any goroutine, Close once.
 type Archive struct {

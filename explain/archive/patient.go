@@ -1,7 +1,9 @@
 package archive
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
@@ -13,7 +15,7 @@ type Patient struct {
 	Facts    int64            // offset of the last own record or activation that it was brought past; -1 none
 	Clock    clinical.Instant // it is followed to here
 	RuleSet  string           // under which the standing rules hold; "" none
-	Standing []Standing       // rules that are true, by rule id
+	Standing []Standing       // rules that are true, by rule id and period
 	Due      clinical.Instant // when time alone might change something; clinical.Forever: never
 	Sequence int64            // of the last explanation; 0 none
 	Head     [32]byte         // its hash
@@ -23,9 +25,17 @@ type Patient struct {
 // Standing is a rule that is true.
 type Standing struct {
 	Rule     string
+	Period   clinical.Instant // the start of the one for which it holds; clinical.Never of a rule about the patient
 	Since    clinical.Instant
 	Severity uint8
 	Sequence int64 // of the explanation that fired it
+}
+
+// Stands finds a rule among those that stand, and where it is or would be.
+func (p *Patient) Stands(rule string, period clinical.Instant) (int, bool) {
+	return slices.BinarySearchFunc(p.Standing, rule, func(s Standing, rule string) int {
+		return cmp.Or(cmp.Compare(s.Rule, rule), cmp.Compare(s.Period, period))
+	})
 }
 
 // appendTo begins with the due instant, which Batch.Put asks for alone.
@@ -47,6 +57,7 @@ func (p *Patient) appendTo(b []byte) []byte {
 	for i := range p.Standing {
 		s := &p.Standing[i]
 		b = appendString(b, s.Rule)
+		b = binary.AppendVarint(b, int64(s.Period))
 		b = binary.AppendVarint(b, int64(s.Since))
 		b = append(b, s.Severity)
 		b = binary.AppendVarint(b, s.Sequence)
@@ -70,7 +81,7 @@ func (p *Patient) decode(b []byte) bool {
 	if n := d.count(); n > 0 {
 		p.Standing = make([]Standing, n)
 		for i := range p.Standing {
-			p.Standing[i] = Standing{Rule: d.string(), Since: d.instant(), Severity: d.byte(), Sequence: d.varint()}
+			p.Standing[i] = Standing{Rule: d.string(), Period: d.instant(), Since: d.instant(), Severity: d.byte(), Sequence: d.varint()}
 		}
 	}
 	return d.done()

@@ -55,11 +55,12 @@ func (e *Explanation) appendTo(b []byte) []byte {
 	b = appendOptional(b, 20, e.Next)
 	b = appendSigned(b, 21, e.Sequence)
 	b = appendString(b, 22, e.Previous)
+	b = appendOptional(b, 23, e.Period)
 	return e.appendHash(b)
 }
 
 // appendHash comes last, so that what is hashed is what stands before it.
-func (e *Explanation) appendHash(b []byte) []byte { return appendString(b, 23, e.Hash) }
+func (e *Explanation) appendHash(b []byte) []byte { return appendString(b, 24, e.Hash) }
 
 func (e *Explanation) read(in reader) {
 	for in.next() {
@@ -109,6 +110,8 @@ func (e *Explanation) read(in reader) {
 		case 22:
 			e.Previous = in.string()
 		case 23:
+			e.Period = readNew[Period](&in)
+		case 24:
 			e.Hash = in.string()
 		}
 	}
@@ -250,6 +253,32 @@ func (c *Cause) read(in reader) {
 			c.Gone = readInto(c.Gone, &in)
 		}
 	}
+}
+
+func (p *Period) appendTo(b []byte) []byte {
+	b = appendString(b, 1, p.Input)
+	b = appendString(b, 2, p.Pack)
+	b = appendSigned(b, 3, p.Start)
+	b = appendSigned(b, 4, p.End)
+	return appendPlaces(b, 5, p.Facts)
+}
+
+func (p *Period) read(in reader) {
+	for in.next() {
+		switch in.number {
+		case 1:
+			p.Input = in.string()
+		case 2:
+			p.Pack = in.string()
+		case 3:
+			p.Start = Instant(in.signed())
+		case 4:
+			p.End = Instant(in.signed())
+		case 5:
+			p.Facts = in.places(p.Facts)
+		}
+	}
+	p.Facts = list(p.Facts)
 }
 
 func (k *Known) appendTo(b []byte) []byte {

@@ -24,6 +24,7 @@ func (w *writer) explanation(e *Explanation) {
 	one(w, "next?", e.Next, (*writer).next)
 	w.whole("sequence?", e.Sequence)
 	w.text("previous?", e.Previous)
+	one(w, "period?", e.Period, (*writer).period)
 	w.text("hash?", e.Hash)
 	w.shut()
 }
@@ -86,6 +87,16 @@ func (w *writer) known(k *Known) {
 	w.open()
 	w.text("position", k.Position)
 	w.instant("clock", &k.Clock)
+	w.shut()
+}
+
+func (w *writer) period(p *Period) {
+	w.open()
+	w.text("input", p.Input)
+	w.text("pack?", p.Pack)
+	w.instant("start", &p.Start)
+	w.instant("end", &p.End)
+	w.places("facts", p.Facts)
 	w.shut()
 }
 

@@ -51,9 +51,10 @@ type Explanation struct {
 	Miss    *Miss     `json:"miss,omitempty"`    // of an answer that is false: what kept the rule from being true
 	Next    *Next     `json:"next,omitempty"`    // of an answer: when time alone changes it; nil: nothing but new data does
 
-	Sequence int64  `json:"sequence,omitempty"` // of a transition: its number among the patient's, from 1
-	Previous string `json:"previous,omitempty"` // of a transition: the Hash of the patient's one before; of the first: Genesis
-	Hash     string `json:"hash,omitempty"`     // of a transition: SHA-256 in hex over everything else; see chain.go
+	Sequence int64   `json:"sequence,omitempty"` // of a transition: its number among the patient's, from 1
+	Previous string  `json:"previous,omitempty"` // of a transition: the Hash of the patient's one before; of the first: Genesis
+	Period   *Period `json:"period,omitempty"`   // that it is about, of a rule that holds for each period of an input
+	Hash     string  `json:"hash,omitempty"`     // of a transition: SHA-256 in hex over everything else; see chain.go
 }
 
 // Rule names a rule in one version.
@@ -119,6 +120,15 @@ type Cause struct {
 type Known struct {
 	Position string  `json:"position"` // "f3.812"
 	Clock    Instant `json:"clock"`    // the partition clock there
+}
+
+// Period is a stretch of time that a rule with `for_each` holds for by itself. It is known by its start.
+type Period struct {
+	Input string  `json:"input"`
+	Pack  string  `json:"pack,omitempty"`
+	Start Instant `json:"start"`
+	End   Instant `json:"end"`   // the last instant of it; Ongoing while it goes on
+	Facts []int   `json:"facts"` // those that make it, by their places in Explanation.Facts; none of a period that is no more
 }
 
 // Node is one part of the condition with what it came to. Its Kids are its operands in order.

@@ -46,6 +46,14 @@ func (v *view) presence(t *record.Term, value record.Value) clause {
 		return clause{verb: "there was", text: v.dated(joined(named(t.Input), within(t.Window)), t), rank: present}
 	case t.Op == "exists":
 		return v.lacking(t)
+	case t.Op == "ended" && yes:
+		return clause{text: "the period has ended", rank: present}
+	case t.Op == "ended":
+		return clause{text: "the period goes on", rank: present}
+	case t.Op == "overlaps" && yes:
+		return clause{text: v.dated(named(t.Input)+" overlaps the period", t), rank: present}
+	case t.Op == "overlaps":
+		return clause{text: "no " + named(t.Input) + " overlaps the period", rank: absent}
 	case t.Op == "active" && yes:
 		text := named(t.Input) + " is active"
 		if u := v.witness(t); u != nil && v.Facts[u.Fact].Time != nil {

@@ -121,7 +121,7 @@ func (v *view) threshold(t *record.Term, op string, holds bool, k record.Value) 
 			unit = "month"
 		}
 		return clause{text: "the patient is " + counted(int(t.Value.Num), unit) + " old, " + ranking(holdWords, op, holds, t.Value.Num, k.Num), rank: personal}
-	case "hours_since", "days_since":
+	case "hours_since", "days_since", "hours_since_start", "hours_since_end":
 		return v.elapsed(t, op, holds, k.Num)
 	case "delta":
 		return v.delta(t, op, holds, k.Num)
@@ -176,7 +176,11 @@ func (v *view) elapsed(t *record.Term, op string, holds bool, k float64) clause 
 	case whole == 0:
 		long = "less than a minute"
 	}
-	return clause{verb: "it is", text: v.dated(long+" since the last "+named(t.Input), t) + relation, rank: measured}
+	since := v.dated(long+" since the last "+named(t.Input), t)
+	if _, of := periods[t.Op]; of {
+		since = long + strings.TrimPrefix(v.noun(t), "the time")
+	}
+	return clause{verb: "it is", text: since + relation, rank: measured}
 }
 
 // remainder is a length of time in whole units and what is left in smaller ones.

@@ -54,6 +54,9 @@ func at(position string) string {
 // circumstances are what the explanation says about the patient and what happened.
 func (v *view) circumstances() []entry {
 	all := []entry{{"patient", v.Patient}}
+	if v.Period != nil {
+		all = append(all, entry{"period", v.lasting(v.Period)})
+	}
 	if v.Before != "" {
 		all = append(all, entry{"before", string(v.Before)})
 	}

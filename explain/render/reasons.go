@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/vigil-cds/vigil/explain/record"
 )
@@ -110,7 +111,7 @@ func (v *view) isDecisive(n *record.Node, c clause) bool {
 		return true
 	}
 	if c := v.Explanation.Cause; c != nil && c.Kind == record.CauseTime {
-		return slices.ContainsFunc(slices.Collect(v.termsIn(n)), func(t *record.Term) bool { return t.Op == "hours_since" || t.Op == "days_since" }) ||
+		return slices.ContainsFunc(slices.Collect(v.termsIn(n)), func(t *record.Term) bool { return strings.HasPrefix(t.Op, "hours_since") || t.Op == "days_since" }) ||
 			n.Op == "term" && n.Truth == record.False
 	}
 	return slices.ContainsFunc(v.supporting(n), v.isNews)

@@ -92,17 +92,17 @@ func (v *view) lead() (lead string, full bool) {
 	if v.Kind == record.Answer {
 		switch v.Truth {
 		case record.True:
-			return "True: ", false
+			return "True" + v.ofPeriod() + ": ", false
 		case record.False:
-			return "Not true: ", false
+			return "Not true" + v.ofPeriod() + ": ", false
 		}
-		return "Not known: ", false
+		return "Not known" + v.ofPeriod() + ": ", false
 	}
 	at := v.at.Format("15:04")
 	if v.Since != nil && !sameDay(moment(*v.Since).In(v.zone), v.at) {
 		at = v.at.Format("2 January 15:04")
 	}
-	lead = capital(string(v.Kind)) + " " + at + " because "
+	lead = capital(string(v.Kind)) + " " + at + v.ofPeriod() + " because "
 	switch c := v.Explanation.Cause; {
 	case c == nil:
 	case c.Kind == record.CauseTime:

@@ -44,6 +44,9 @@ func spoken(parts []length) string {
 
 // span is a window's length in words: "7 days", "365 to 8 days ago"; "" for all of the past.
 func span(text string) string {
+	if words, ok := withinPeriod(text); ok {
+		return strings.TrimPrefix(strings.TrimPrefix(words, "in "), "between ")
+	}
 	from, to, offset := strings.Cut(text, "..")
 	far, near := lengths(from), lengths(to)
 	switch {
@@ -65,6 +68,11 @@ func within(w *record.Window) string {
 		return ""
 	case w.Text == "":
 		return "on record"
+	}
+	if text, ok := withinPeriod(w.Text); ok {
+		return text
+	}
+	switch {
 	case strings.Contains(w.Text, ".."):
 		return "between " + strings.Replace(span(w.Text), " to ", " and ", 1)
 	}

@@ -30,7 +30,7 @@ func (v *view) witness(t *record.Term) *record.Use {
 		}
 	case "first_time":
 		at = 0
-	case "exists", "active":
+	case "exists", "active", "overlaps":
 		at = len(t.Uses) - 1
 		if i := slices.IndexFunc(t.Uses, func(u record.Use) bool { return v.enough[u.Fact] }); i >= 0 {
 			at = i
@@ -47,9 +47,12 @@ func (v *view) witness(t *record.Term) *record.Use {
 // noun names what a term asks for: "creatinine", "the lowest creatinine in 7 days".
 func (v *view) noun(t *record.Term) string {
 	input := named(t.Input)
+	if words, ok := periods[t.Op]; ok {
+		return words
+	}
 	phrase := func(words string) string { return joined(words, input, within(t.Window)) }
 	switch t.Op {
-	case "last", "exists", "active":
+	case "last", "exists", "active", "overlaps":
 		return input
 	case "count":
 		return joined("the number of", input, things(v, t)+"s", within(t.Window))
@@ -145,7 +148,9 @@ func (v *view) mention(t *record.Term, against ...float64) string {
 	switch t.Op {
 	case "last":
 		return v.dated(v.noun(t)+" "+brief(v.amount(t, unitOf(t), against...)), t)
-	case "exists", "active", "sex", "deceased":
+	case "start", "end", "hours_since_start", "hours_since_end":
+		return v.noun(t)
+	case "exists", "active", "overlaps", "ended", "sex", "deceased":
 		return v.presence(t, t.Value).text
 	case "count":
 		text, _ := v.number(t)

@@ -1,12 +1,12 @@
 package replay
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/vigil-cds/vigil/explain"
 	"github.com/vigil-cds/vigil/explain/archive"
@@ -61,7 +61,7 @@ func (m *Machine) open(id string) (*chart, error) {
 			return nil, err
 		}
 		c.course = c.set.Reference.Course(c.ledger, true, kept.Clock)
-		if !slices.EqualFunc(c.course.Holds(), kept.Standing, func(r *rules.Rule, s archive.Standing) bool { return r.ID == s.Rule }) {
+		if !slices.EqualFunc(c.course.Holds(), kept.Standing, func(h explain.Holding, s archive.Standing) bool { return h.Rule.ID == s.Rule && h.Period == s.Period }) {
 			return nil, ErrOtherEvaluator
 		}
 	}
@@ -152,26 +152,37 @@ func (c *chart) activate(a archive.Activation) error {
 		}
 		c.turn(e, t, mark)
 	}
-	for _, s := range slices.Clone(c.patient.Standing) {
+	stood := slices.Clone(c.patient.Standing)
+	for _, s := range stood {
 		if _, there := set.Program.Rule(s.Rule); !there {
 			gone, _ := before.Program.Rule(s.Rule)
-			explain1(old, explain.Turn{Rule: gone, At: a.At, Before: rules.True, Truth: rules.Unknown})
+			explain1(old, explain.Turn{Rule: gone, Period: s.Period, At: a.At, Before: rules.True, Truth: rules.Unknown})
 		}
 	}
-	for _, rule := range set.Program.Rules {
-		_, stands := standing(c.patient.Standing, rule.ID)
-		switch now := slices.Contains(holds, rule); {
-		case now && !stands:
-			was := rules.Unknown
-			if old != nil {
-				if r, there := before.Program.Rule(rule.ID); there {
-					was = old.Truth(r)
-				}
-			}
-			explain1(c.course, explain.Turn{Rule: rule, At: a.At, Before: was, Truth: rules.True})
-		case !now && stands:
-			explain1(c.course, explain.Turn{Rule: rule, At: a.At, Before: rules.True, Truth: c.course.Truth(rule)})
+	var turns []explain.Turn
+	for _, s := range stood {
+		rule, there := set.Program.Rule(s.Rule)
+		if there && !slices.Contains(holds, explain.Holding{Rule: rule, Period: s.Period}) {
+			turns = append(turns, explain.Turn{Rule: rule, Period: s.Period, At: a.At, Before: rules.True, Truth: c.course.Truth(rule, s.Period)})
 		}
+	}
+	for _, h := range holds {
+		if _, stands := c.patient.Stands(h.Rule.ID, h.Period); stands {
+			continue
+		}
+		was := rules.Unknown
+		if old != nil {
+			if r, there := before.Program.Rule(h.Rule.ID); there {
+				was = old.Truth(r, h.Period)
+			}
+		}
+		turns = append(turns, explain.Turn{Rule: h.Rule, Period: h.Period, At: a.At, Before: was, Truth: rules.True})
+	}
+	slices.SortFunc(turns, func(x, y explain.Turn) int {
+		return cmp.Or(cmp.Compare(x.Rule.Index, y.Rule.Index), cmp.Compare(x.Period, y.Period))
+	})
+	for _, t := range turns {
+		explain1(c.course, t)
 	}
 	return nil
 }
@@ -179,18 +190,21 @@ func (c *chart) activate(a archive.Activation) error {
 // turn writes down a transition: numbered, chained, and with the episode that it begins or ends.
 func (c *chart) turn(e *record.Explanation, t explain.Turn, mark string) {
 	p := &c.patient
-	i, stands := standing(p.Standing, t.Rule.ID)
+	i, stands := p.Stands(t.Rule.ID, t.Period)
 	since := record.Instant(t.At)
 	fired := t.Truth == rules.True
 	switch {
 	case fired && !stands:
-		p.Standing = slices.Insert(slices.Clone(p.Standing), i, archive.Standing{Rule: t.Rule.ID, Since: t.At,
+		p.Standing = slices.Insert(slices.Clone(p.Standing), i, archive.Standing{Rule: t.Rule.ID, Period: t.Period, Since: t.At,
 			Severity: uint8(t.Rule.Severity), Sequence: p.Sequence + 1})
 	case !fired && stands:
 		since = record.Instant(p.Standing[i].Since)
 		p.Standing = slices.Delete(slices.Clone(p.Standing), i, i+1)
 	}
 	e.ID = fmt.Sprintf("%s/%s/%.12s/%d/%s", p.ID, t.Rule.ID, p.RuleSet, c.machine.partition, mark)
+	if t.Period != clinical.Never {
+		e.ID += "/p" + strconv.FormatInt(int64(t.Period), 10)
+	}
 	e.Since = &since
 	previous := record.Genesis
 	if p.Sequence > 0 {
@@ -244,8 +258,4 @@ func ruleSet(partition int32, set *Set, activations []archive.Activation, offset
 // position names a record of the facts log.
 func position(partition int32, offset int64) string {
 	return "f" + strconv.Itoa(int(partition)) + "." + strconv.FormatInt(offset, 10)
-}
-
-func standing(list []archive.Standing, rule string) (int, bool) {
-	return slices.BinarySearchFunc(list, rule, func(s archive.Standing, id string) int { return strings.Compare(s.Rule, id) })
 }

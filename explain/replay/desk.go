@@ -57,35 +57,41 @@ func (d *Desk) Explain(ctx context.Context, q Question) (*record.Explanation, er
 	if err != nil {
 		return nil, err
 	}
-	e := s.set.Reference.Answer(s.rule, s.history, s.at, s.at+Ahead, s.frame)
+	e := s.answer()
 	d.answers.WithLabelValues(string(e.Truth)).Observe(time.Since(began).Seconds())
 	return e, nil
 }
 
-// Compare says what changed between two questions about one patient and rule.
+// Compare says what changed between two questions about one patient and rule, and one period of it: where the
+// earlier names none, that of the later.
 func (d *Desk) Compare(ctx context.Context, earlier, later Question) (*record.Difference, error) {
-	one, err := d.sight(ctx, earlier)
-	if err != nil {
-		return nil, fmt.Errorf("the earlier of the two: %w", err)
-	}
 	other, err := d.sight(ctx, later)
 	if err != nil {
 		return nil, err
+	}
+	if earlier.Period == nil {
+		earlier.Period = other.period
+	}
+	one, err := d.sight(ctx, earlier)
+	if err != nil {
+		return nil, fmt.Errorf("the earlier of the two: %w", err)
 	}
 	return explain.Compare(one.answer(), other.answer(), one.history, other.history), nil
 }
 
 // sight is what a question looks at.
 type sight struct {
-	set     *Set
-	rule    *rules.Rule
-	history explain.History
-	at      clinical.Instant
-	frame   explain.Frame
+	set       *Set
+	reference *explain.Reference // about the period, where the rule holds for each
+	period    *clinical.Instant  // when that begins
+	rule      *rules.Rule
+	history   explain.History
+	at        clinical.Instant
+	frame     explain.Frame
 }
 
 func (s *sight) answer() *record.Explanation {
-	return s.set.Reference.Answer(s.rule, s.history, s.at, s.at+Ahead, s.frame)
+	return s.reference.Answer(s.rule, s.history, s.at, s.at+Ahead, s.frame)
 }
 
 func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {
@@ -152,6 +158,9 @@ func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {
 	if explain.Unborn(s.history, s.at) {
 		return nil, ErrBeforeBirth
 	}
+	if err := s.about(q.Period); err != nil {
+		return nil, err
+	}
 	facts := q.Facts
 	if facts == 0 {
 		facts = DefaultFacts
@@ -160,6 +169,36 @@ func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {
 		RuleSet: ruleSet(partition, s.set, state.Activations, math.MaxInt64),
 		Known:   record.Known{Position: position(partition, min(last, state.Facts)), Clock: record.Instant(min(clock, state.Clock))}}
 	return s, nil
+}
+
+// mostPeriods is how many periods the error names that says that there is no such one.
+const mostPeriods = 10
+
+// about finds the period that the question is about.
+func (s *sight) about(period *clinical.Instant) error {
+	s.reference = s.set.Reference
+	if s.rule.Each == 0 {
+		if period != nil {
+			return &UnknownPeriod{}
+		}
+		return nil
+	}
+	unknown := &UnknownPeriod{Input: s.set.Program.Inputs[s.rule.Each].Name}
+	all := s.reference.Periods(s.rule, s.history, clinical.Forever)
+	slices.Reverse(all)
+	for _, p := range all {
+		if period == nil && p.Start <= s.at || period != nil && p.Start == *period {
+			s.reference, s.period = s.reference.About(p.Start), &p.Start
+			return nil
+		}
+		if len(unknown.Known) < mostPeriods {
+			unknown.Known = append(unknown.Known, p.Start)
+		}
+	}
+	if period == nil {
+		return nil
+	}
+	return unknown
 }
 
 // errPast ends the reading of a history.

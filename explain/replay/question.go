@@ -2,6 +2,7 @@ package replay
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
@@ -11,6 +12,10 @@ import (
 type Question struct {
 	Patient string
 	Rule    string
+
+	// Period is when the one begins that is asked about, of a rule that holds for each period of an input; nil: the
+	// latest that has begun.
+	Period *clinical.Instant
 
 	At          clinical.Instant // the instant that is asked about; used when HasAt is set, else Desk's own now
 	HasAt       bool
@@ -39,6 +44,7 @@ var (
 	ErrNotYetKnown    = errors.New("that position of the log, or time, is not reached")
 	ErrNoRuleSet      = errors.New("no rule set was active then")
 	ErrUnknownRuleSet = errors.New("no such rule set was ever active")
+	ErrUnknownPeriod  = errors.New("the patient has no such period")
 	ErrNotReached     = errors.New("the position was not reached in time")
 )
 
@@ -48,6 +54,32 @@ type UnknownRule struct {
 	Nearest string   // the id that it may have been meant to be; "" when none is near
 	Sets    []string // hashes of other rule sets, active at other times, that have the rule
 }
+
+// UnknownPeriod is the error for a period that does not begin when the question says. It is ErrUnknownPeriod.
+type UnknownPeriod struct {
+	Input string             // whose periods the rule holds for; "" where it holds for the patient
+	Known []clinical.Instant // when those begin that there are, the latest first, ten at most
+}
+
+// Error says what there is instead.
+func (e *UnknownPeriod) Error() string {
+	if e.Input == "" {
+		return ErrUnknownPeriod.Error() + ": the rule holds for the patient; ask without a period"
+	}
+	text := fmt.Sprintf("%s: no %s begins at that instant", ErrUnknownPeriod, e.Input)
+	for i, at := range e.Known {
+		if i == 0 {
+			text += "; they begin at "
+		} else {
+			text += ", "
+		}
+		text += at.String()
+	}
+	return text
+}
+
+// Unwrap implements errors.Is.
+func (e *UnknownPeriod) Unwrap() error { return ErrUnknownPeriod }
 
 // Progress is how far the explanations of one partition have come.
 type Progress struct {

@@ -127,6 +127,8 @@ type WorklistAlert struct {
 	Title    string    `json:"title"`
 	Severity string    `json:"severity"`
 	Since    time.Time `json:"since"`
+	// Period is when the one begins that it is about, of a rule that holds for each period of an input.
+	Period *time.Time `json:"period,omitempty"`
 }
 
 // ErrBadCursor is returned by a Worklist for a cursor that it did not give.

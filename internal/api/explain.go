@@ -121,6 +121,8 @@ var unanswerable = []struct {
 		"check the id; with known_at, only what was known then counts"},
 	{replay.ErrUnknownRuleSet, http.StatusNotFound, "unknown-rule-set", "no such rule set was ever active",
 		"give the hash of one that was, or its first digits; an explanation says it as ruleSet.hash"},
+	{replay.ErrUnknownPeriod, http.StatusNotFound, "unknown-period", "the patient has no such period",
+		"leave period out to ask about the latest that has begun"},
 	{replay.ErrBeforeBirth, http.StatusUnprocessableEntity, "before-birth", "the instant is before the patient's birth",
 		"ask about a later one"},
 	{replay.ErrNotYetKnown, http.StatusUnprocessableEntity, "not-yet-known", "known_at is in the future",

@@ -49,7 +49,7 @@ const (
 )
 
 func (s *Server) asked(r *http.Request) (*asked, *refusal) {
-	q, refused := knownQuery(r, "at", "known_at", "rule_set", "compare", "compare_known_at", "facts", "min_position", "timeout", "format")
+	q, refused := knownQuery(r, "period", "at", "known_at", "rule_set", "compare", "compare_known_at", "facts", "min_position", "timeout", "format")
 	if refused != nil {
 		return nil, refused
 	}
@@ -62,6 +62,11 @@ func (s *Server) asked(r *http.Request) (*asked, *refusal) {
 		return nil, unknownRule(&replay.UnknownRule{})
 	}
 	asking.Set = q.Get("rule_set")
+	if start, ok, refused := queryInstant(q, "period"); refused != nil {
+		return nil, refused
+	} else if ok {
+		asking.Period = &start
+	}
 	if asking.At, asking.HasAt, refused = queryInstant(q, "at"); refused != nil {
 		return nil, refused
 	}

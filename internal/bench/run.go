@@ -165,7 +165,7 @@ func (r *Report) check(w *Workload, e Engine, o Options) error {
 				if !ok {
 					return fmt.Errorf("%w: rule %s is not active", ErrWrongAnswers, rule)
 				}
-				if reading.Truth(int32(compiled.Index)).String() == "true" {
+				if reading.Holds(int32(compiled.Index)) {
 					got[i][n].Add(id)
 				}
 				r.Checked++

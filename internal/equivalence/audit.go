@@ -75,7 +75,7 @@ type Asked struct {
 	Patient string
 	Offset  int64 // the engine had applied the log up to here
 	Now     clinical.Instant
-	Truths  map[string]rules.Truth
+	Truths  map[held]rules.Truth
 }
 
 // Engine plays the log through the engine in a partition of the store, and asks it on the way.
@@ -99,7 +99,7 @@ func (l *Log) Engine(s *store.Store, partition int32, random *rand.Rand) (transi
 		if random.IntN(4) > 0 || state.RuleSet == "" || state.Clock == clinical.Never {
 			continue
 		}
-		a := Asked{Patient: l.Patients[random.IntN(len(l.Patients))], Offset: int64(i), Truths: map[string]rules.Truth{},
+		a := Asked{Patient: l.Patients[random.IntN(len(l.Patients))], Offset: int64(i), Truths: map[held]rules.Truth{},
 			Now: state.Clock + clinical.Instant(random.Int64N(int64(4*day))-int64(day))}
 		got, err := reader.Read(a.Patient, a.Now)
 		if err != nil {
@@ -110,7 +110,14 @@ func (l *Log) Engine(s *store.Store, partition int32, random *rand.Rand) (transi
 			return nil, nil, err
 		}
 		for _, rule := range plan.Program.Rules {
-			a.Truths[rule.ID] = got.Truth(int32(rule.Index))
+			for _, res := range got.Results {
+				if res.Rule == int32(rule.Index) && res.Period != clinical.Never && res.Period <= a.Now {
+					a.Truths[held{rule.ID, res.Period}] = res.Truth
+				}
+			}
+			if rule.Each == 0 {
+				a.Truths[held{rule.ID, clinical.Never}] = got.Truth(int32(rule.Index), clinical.Never)
+			}
 		}
 		asked = append(asked, a)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/vigil-cds/vigil/explain/archive"
 	"github.com/vigil-cds/vigil/explain/record"
 	"github.com/vigil-cds/vigil/explain/replay"
+	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -52,14 +53,17 @@ func TestTheEnginesTransitionsAreTheExplainedOnes(t *testing.T) {
 		desk, err := replay.NewDesk(replay.DeskOptions{Archive: a, Sets: sets, Topic: "facts", Partition: func(string) int32 { return 0 }})
 		require.NoError(t, err)
 		for _, was := range asked {
-			for id, truth := range was.Truths {
-				e, err := desk.Explain(context.Background(), replay.Question{Patient: was.Patient, Rule: id, At: was.Now, HasAt: true,
-					Known: replay.Known{Facts: &was.Offset}})
+			for of, truth := range was.Truths {
+				q := replay.Question{Patient: was.Patient, Rule: of.rule, At: was.Now, HasAt: true, Known: replay.Known{Facts: &was.Offset}}
+				if of.period != clinical.Never {
+					q.Period = &of.period
+				}
+				e, err := desk.Explain(context.Background(), q)
 				if errors.Is(err, replay.ErrUnknownPatient) || errors.Is(err, replay.ErrBeforeBirth) {
 					continue
 				}
 				require.NoError(t, err)
-				require.Equal(t, record.TruthOf(truth), e.Truth, "log %d: %s of %s at %s as known at %d", s, id, was.Patient, was.Now, was.Offset)
+				require.Equal(t, record.TruthOf(truth), e.Truth, "log %d: %v of %s at %s as known at %d", s, of, was.Patient, was.Now, was.Offset)
 				answers++
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
@@ -14,7 +15,7 @@ type Case struct {
 	Seed     uint64
 	Sections string            // the constants, parameters, tables and scores of the pack, as YAML
 	Inputs   string            // the inputs of the pack
-	Rules    []string          // conditions, one a rule
+	Rules    []string          // conditions, one a rule; after "stay: " one that holds for each stay
 	Records  []clinical.Record // the facts log of one patient's partition, in order
 	Change   int               // another rule set becomes active after the first so many records; 0: never
 	// Later is the conditions of that set, under the same names, over LaterInputs.
@@ -39,7 +40,11 @@ const patient = "p1"
 func (c *Case) pack(inputs string, conditions []string) []byte {
 	out := "pack: case\nzone: Europe/London\n" + valueSets + c.Sections + "inputs:\n" + inputs + "rules:\n"
 	for i, when := range conditions {
-		out += fmt.Sprintf("  - {id: r%02d, title: r, severity: info, source: drawn, when: %q}\n", i, when)
+		each := ""
+		if input, rest, of := strings.Cut(when, ": "); of && !strings.ContainsAny(input, " '(") {
+			each, when = "for_each: "+input+", ", rest
+		}
+		out += fmt.Sprintf("  - {id: r%02d, title: r, severity: info, source: drawn, %swhen: %q}\n", i, each, when)
 	}
 	return []byte(out)
 }

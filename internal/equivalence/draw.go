@@ -38,6 +38,7 @@ var start = clinical.Instant(1774605600000) // 2026-03-27T10:00:00Z
 type drawer struct {
 	*rand.Rand
 	declared *declared // once it is drawn
+	each     string    // the input for each of whose periods the rule that is being drawn holds
 }
 
 func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
@@ -195,7 +196,12 @@ func (d drawer) conditions(inputs string, n int) []string {
 	for len(out) < n {
 		d.declared.rules = len(out)
 		c := Case{Sections: d.declared.text}
-		if next := append(out, d.condition(3)); c.compiles(inputs, next) {
+		of, prefix := d, ""
+		if d.IntN(4) == 0 {
+			of.each = pick(d, "stay", "stay", "drug", "ckd", "visit", "spell", "crea")
+			prefix = of.each + ": "
+		}
+		if next := append(out, prefix+of.condition(3)); c.compiles(inputs, next) {
 			out = next
 		}
 	}
@@ -413,6 +419,9 @@ func (d drawer) statistic() string {
 // boolean draws an atom.
 func (d drawer) boolean(depth int) string {
 	compare := pick(d, "<", "<=", ">", ">=", "==", "!=")
+	if d.each != "" && d.IntN(2) == 0 {
+		return d.inPeriod()
+	}
 	if d.declared != nil && depth > 0 && d.IntN(5) == 0 {
 		return d.namedBoolean()
 	}

@@ -38,10 +38,14 @@ func (b *Bench) Run(c *Case) error {
 		return err
 	}
 	sets := processor.NewRuleSets(rules.CompileOptions{}, nil)
-	r := &run{bench: b, sets: sets, part: part, clock: start, holds: map[string]rules.Truth{}}
+	r := &run{bench: b, sets: sets, part: part, clock: start, holds: map[held]rules.Truth{}}
 	r.machine, err = processor.NewMachine(number, part, sets, processor.Observer{
 		Transition: func(t *processor.Transition) {
-			r.staged = append(r.staged, describe(t.Rule, t.Kind, clinical.At(t.At)))
+			of := held{t.Rule, clinical.Never}
+			if t.Period != nil {
+				of.period = clinical.At(*t.Period)
+			}
+			r.staged = append(r.staged, describe(of, t.Kind, clinical.At(t.At)))
 		},
 	})
 	if err != nil {
@@ -87,8 +91,30 @@ type run struct {
 	ledger explain.Ledger
 	clock  clinical.Instant
 	known  bool
-	holds  map[string]rules.Truth // by the reference, at clock
-	staged []string               // the machine's transitions since the last record
+	holds  map[held]rules.Truth // by the reference, at clock
+	staged []string             // the machine's transitions since the last record
+}
+
+// held is what a rule holds for: the patient, or the period that begins at an instant.
+type held struct {
+	rule   string
+	period clinical.Instant
+}
+
+// periods are those for which the rule may hold or have held, with any of these facts; of one that holds for
+// the patient clinical.Never alone.
+func (r *run) periods(rule *rules.Rule, known ...explain.History) []clinical.Instant {
+	if rule.Each == 0 {
+		return []clinical.Instant{clinical.Never}
+	}
+	var all []clinical.Instant
+	for _, h := range known {
+		for _, p := range r.reference.Periods(rule, h, clinical.Forever) {
+			all = append(all, p.Start)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (r *run) apply(rec *clinical.Record) error {
@@ -122,25 +148,29 @@ func (r *run) activate(files []clinical.File) error {
 	var want []string
 	h := r.ledger.History()
 	gone := r.holds
-	r.holds = map[string]rules.Truth{}
-	for id, was := range gone {
-		if rule, ok := r.program.Rule(id); ok {
-			r.holds[id] = was
-			want = r.change(want, id, r.reference.Truth(rule, h, r.clock), r.clock)
-		} else if was == rules.True {
-			want = append(want, describe(id, processor.Cleared, r.clock))
+	r.holds = map[held]rules.Truth{}
+	for _, rule := range r.program.Rules {
+		for _, period := range r.periods(rule, h) {
+			of := held{rule.ID, period}
+			r.holds[of] = gone[of]
+			delete(gone, of)
+			want = r.change(want, of, r.reference.About(period).Truth(rule, h, r.clock), r.clock)
 		}
 	}
-	for _, rule := range r.program.Rules {
-		if _, both := gone[rule.ID]; !both {
-			want = r.change(want, rule.ID, r.reference.Truth(rule, h, r.clock), r.clock)
+	for of, was := range gone {
+		if was == rules.True {
+			want = append(want, describe(of, processor.Cleared, r.clock))
 		}
 	}
 	return r.compare(want, "the activation")
 }
 
-func describe(rule, kind string, at clinical.Instant) string {
-	return rule + " " + kind + " " + at.String()
+func describe(of held, kind string, at clinical.Instant) string {
+	text := of.rule + " "
+	if of.period != clinical.Never {
+		text += "of " + of.period.String() + " "
+	}
+	return text + kind + " " + at.String()
 }
 
 // record applies one record to both sides and compares the transitions it brought about: first those of
@@ -158,13 +188,16 @@ func (r *run) record(rec *clinical.Record) error {
 	after := r.ledger.History()
 	var want []string
 	for _, rule := range r.program.Rules {
-		if r.known && clock > r.clock {
-			for _, change := range r.reference.Transitions(rule, before, r.clock, clock) {
-				want = r.change(want, rule.ID, change.Truth, change.At)
+		for _, period := range r.periods(rule, before, after) {
+			reference, of := r.reference.About(period), held{rule.ID, period}
+			if r.known && clock > r.clock {
+				for _, change := range reference.Transitions(rule, before, r.clock, clock) {
+					want = r.change(want, of, change.Truth, change.At)
+				}
 			}
-		}
-		if stated {
-			want = r.change(want, rule.ID, r.reference.Truth(rule, after, clock), clock)
+			if stated {
+				want = r.change(want, of, reference.Truth(rule, after, clock), clock)
+			}
 		}
 	}
 	r.clock, r.known = clock, r.known || stated
@@ -181,14 +214,14 @@ func (r *run) compare(want []string, what string) error {
 	return nil
 }
 
-func (r *run) change(want []string, rule string, truth rules.Truth, at clinical.Instant) []string {
-	was := r.holds[rule]
-	r.holds[rule] = truth
+func (r *run) change(want []string, of held, truth rules.Truth, at clinical.Instant) []string {
+	was := r.holds[of]
+	r.holds[of] = truth
 	switch {
 	case truth == rules.True && was != rules.True:
-		return append(want, describe(rule, processor.Fired, at))
+		return append(want, describe(of, processor.Fired, at))
 	case truth != rules.True && was == rules.True:
-		return append(want, describe(rule, processor.Cleared, at))
+		return append(want, describe(of, processor.Cleared, at))
 	}
 	return want
 }
@@ -208,40 +241,63 @@ func (r *run) ask(now clinical.Instant) error {
 	if whole.Row == nil || whole.Row.RuleSet != r.program.Hash { // not moved to this rule set yet
 		history, _ = r.plan.SettleWhole(history)
 	}
-	values, _ := r.plan.Values(everyTerm(r.program), history, now)
-	for _, t := range r.program.Terms {
-		if want := r.reference.Term(t, h, now); !same(values[t.ID], want) {
-			return fmt.Errorf("%w: %s is %s, want %s", ErrDiffers, t.Source, show(values[t.ID]), show(want))
+	for _, rule := range r.program.Rules {
+		for _, period := range r.periods(rule, h) {
+			if err := r.askOne(&got, rule, period, history, h, now); err != nil {
+				return err
+			}
 		}
 	}
-	for _, rule := range r.program.Rules {
-		want := r.reference.Truth(rule, h, now)
-		truth := got.Truth(int32(rule.Index))
+	for _, res := range got.Results {
+		rule := r.program.Rules[res.Rule]
+		if res.Truth != rules.False && !slices.Contains(r.periods(rule, h), res.Period) {
+			return fmt.Errorf("%w: rule %s is %s for a period at %s, which there is not", ErrDiffers, rule.ID, res.Truth, res.Period)
+		}
+	}
+	return nil
+}
+
+// askOne compares one rule, for the patient or for one period.
+func (r *run) askOne(got *store.Reading, rule *rules.Rule, period clinical.Instant, history *pointer.History, h explain.History, now clinical.Instant) error {
+	reference := r.reference.About(period)
+	differs := func(format string, args ...any) error {
+		return fmt.Errorf("%w: rule %s (%s, period %s) %s", ErrDiffers, rule.ID, rule.When, period, fmt.Sprintf(format, args...))
+	}
+	begun := period <= now
+	if begun {
+		values, _ := r.plan.Values(rule, period, rule.Terms, history, now)
+		for _, id := range rule.Terms {
+			t := r.program.Terms[id]
+			if want := reference.Term(t, h, now); !same(values[id], want) {
+				return differs("asks %s, which is %s, want %s", t.Source, show(values[id]), show(want))
+			}
+		}
+	}
+	want := reference.Truth(rule, h, now)
+	truth := got.Truth(int32(rule.Index), period)
+	r.bench.Comparisons++
+	if truth != want {
+		return differs("is %s, want %s", truth, want)
+	}
+	until := clinical.Forever
+	for _, res := range got.Results {
+		if res.Rule == int32(rule.Index) && res.Period == period {
+			until = res.Until
+		}
+	}
+	if until <= now {
+		return differs("holds until %s, which is past", until)
+	}
+	last := min(until-1, now+400*day) // a year and more: beyond the longest window
+	for _, at := range r.tries(reference, rule, h, now, last) {
 		r.bench.Comparisons++
-		if truth != want {
-			return fmt.Errorf("%w: rule %s (%s) is %s, want %s", ErrDiffers, rule.ID, rule.When, truth, want)
+		if truth := reference.Truth(rule, h, at); truth != want {
+			return differs("was to hold until %s, but at %s is %s, not %s", until, at, truth, want)
 		}
-		until := clinical.Forever
-		for _, res := range got.Results {
-			if res.Rule == int32(rule.Index) {
-				until = res.Until
-			}
-		}
-		if until <= now {
-			return fmt.Errorf("%w: rule %s (%s) holds until %s, which is past", ErrDiffers, rule.ID, rule.When, until)
-		}
-		last := min(until-1, now+400*day) // a year and more: beyond the longest window
-		for _, at := range r.tries(rule, h, now, last) {
-			r.bench.Comparisons++
-			if truth := r.reference.Truth(rule, h, at); truth != want {
-				return fmt.Errorf("%w: rule %s (%s) was to hold until %s, but at %s is %s, not %s",
-					ErrDiffers, rule.ID, rule.When, until, at, truth, want)
-			}
-		}
-		if until != clinical.Forever && exact(rule) {
-			if truth := r.reference.Truth(rule, h, until); truth == want {
-				return fmt.Errorf("%w: rule %s (%s) has an exact horizon, but at %s it is still %s", ErrDiffers, rule.ID, rule.When, until, truth)
-			}
+	}
+	if until != clinical.Forever && begun && exact(rule) {
+		if truth := reference.Truth(rule, h, until); truth == want {
+			return differs("has an exact horizon, but at %s it is still %s", until, truth)
 		}
 	}
 	return nil
@@ -249,9 +305,9 @@ func (r *run) ask(now clinical.Instant) error {
 
 // tries are the instants within a horizon at which a difference would show: its last, and some of those
 // at which the reference evaluator thinks anything may happen.
-func (r *run) tries(rule *rules.Rule, h explain.History, now, last clinical.Instant) []clinical.Instant {
+func (r *run) tries(reference *explain.Reference, rule *rules.Rule, h explain.History, now, last clinical.Instant) []clinical.Instant {
 	out := []clinical.Instant{last}
-	candidates := r.reference.Candidates(rule, h, now, last)
+	candidates := reference.Candidates(rule, h, now, last)
 	step := len(candidates)/8 + 1
 	for i := 0; i < len(candidates); i += step {
 		out = append(out, candidates[i])
@@ -266,14 +322,6 @@ func exact(rule *rules.Rule) bool {
 	}
 	ref, ok := rule.When.(*rules.TermRef)
 	return ok && (ref.Term.Op == rules.Exists || ref.Term.Op == rules.Active)
-}
-
-func everyTerm(p *rules.Program) []int {
-	all := make([]int, len(p.Terms))
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }
 
 // same compares values; sums may have been added in another order.

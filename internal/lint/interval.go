@@ -136,6 +136,8 @@ func domain(t *rules.Term) interval {
 		return interval{lo: 0, hi: oldest}
 	case rules.AgeMonths:
 		return interval{lo: 0, hi: oldest*12 + 11}
+	case rules.HoursSinceStart, rules.HoursSinceEnd:
+		return interval{lo: 0, hi: math.Inf(1)}
 	case rules.HoursSince:
 		return elapsed(t.Window, 3_600_000)
 	case rules.DaysSince:

@@ -124,6 +124,8 @@ func missing(e rules.Expr, input int) bool {
 // canBeMissing reports a term that has no answer without facts; the others count none as 0 or as false.
 func canBeMissing(t *rules.Term) bool {
 	switch t.Op {
+	case rules.PeriodStart, rules.PeriodEnd, rules.Ended, rules.HoursSinceStart, rules.HoursSinceEnd:
+		return false // without a period there is nothing that the rule could hold for
 	case rules.Exists, rules.Count, rules.Sum, rules.Active, rules.Overlaps:
 		return false
 	}

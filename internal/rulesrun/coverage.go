@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/vigil-cds/vigil/explain"
+	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/rulestest"
 	"github.com/vigil-cds/vigil/rules"
 )
@@ -51,9 +52,23 @@ func (v *Coverage) look(r *Runner, c *rulestest.Case, h explain.History, asked a
 			if v.seen[id][atom] == nil {
 				v.seen[id][atom] = new([3]bool)
 			}
-			v.seen[id][atom][r.reference.Expr(r.program.Atoms[atom].Expr, h, asked.at).Truth()] = true
+			for _, reference := range r.about(rule, h, asked.at) {
+				v.seen[id][atom][reference.Expr(r.program.Atoms[atom].Expr, h, asked.at).Truth()] = true
+			}
 		}
 	}
+}
+
+// about is the reference for the patient, or for each period for which the rule may hold.
+func (r *Runner) about(rule *rules.Rule, h explain.History, at clinical.Instant) []*explain.Reference {
+	if rule.Each == 0 {
+		return []*explain.Reference{r.reference}
+	}
+	var all []*explain.Reference
+	for _, p := range r.reference.Periods(rule, h, at) {
+		all = append(all, r.reference.About(p.Start))
+	}
+	return all
 }
 
 // RuleCoverage is what the cases of a rule saw of it.

@@ -168,7 +168,11 @@ func (j *judge) why(id string, h explain.History, at clinical.Instant) string {
 	if !ok {
 		return ""
 	}
-	e := j.runner.reference.Answer(rule, h, at, at, explain.Frame{Patient: "case", Topic: "case", Facts: 20,
+	reference := j.runner.reference
+	if all := j.runner.about(rule, h, at); rule.Each != 0 && len(all) > 0 {
+		reference = all[len(all)-1]
+	}
+	e := reference.Answer(rule, h, at, at, explain.Frame{Patient: "case", Topic: "case", Facts: 20,
 		RuleSet: record.RuleSet{Hash: j.runner.program.Hash, Zone: j.runner.program.Zone.String()}, Known: record.Known{Clock: record.Instant(at)}})
 	return render.Sentence(e, nil)
 }

@@ -75,7 +75,7 @@ type turn struct {
 // play tells one side the case's history, instant by instant, and asks what the case asks.
 func (r *Runner) play(q questions, c *rulestest.Case, s side, seen *Coverage) answers {
 	a := answers{moments: make([]moment, len(c.Expect))}
-	p := player{runner: r, c: c, side: s, seen: seen, answers: &a, holds: make([]bool, len(q.turns)), clock: q.start}
+	p := player{runner: r, c: c, side: s, seen: seen, answers: &a, holds: map[held]bool{}, clock: q.start}
 	var ledger explain.Ledger
 	asks := q.asks
 	for i := range c.Records {
@@ -89,8 +89,10 @@ func (r *Runner) play(q questions, c *rulestest.Case, s side, seen *Coverage) an
 		gone, added := ledger.Apply(&rec, int64(i))
 		s.learn(gone, added, rec.Recorded)
 		p.known = true
-		for j, rule := range q.turns {
-			p.turn(j, rule, s.truth(rule, rec.Recorded), rec.Recorded)
+		for _, rule := range q.turns {
+			for _, period := range p.periods(rule) {
+				p.turn(held{rule, period}, s.truth(rule, period, rec.Recorded), rec.Recorded)
+			}
 		}
 	}
 	for _, asked := range asks {
@@ -106,9 +108,56 @@ type player struct {
 	side    side
 	seen    *Coverage
 	answers *answers
-	holds   []bool // by rule that turns are asked of
+	holds   map[held]bool // those that turns are asked of
 	known   bool
 	clock   clinical.Instant
+}
+
+// held is what a rule holds for: see side.periods.
+type held struct {
+	rule   *rules.Rule
+	period clinical.Instant
+}
+
+// periods are those of a rule that there are, and those for which it held before.
+func (p *player) periods(rule *rules.Rule) []clinical.Instant {
+	all := slices.Clone(p.side.periods(rule))
+	for of := range p.holds {
+		if of.rule == rule {
+			all = append(all, of.period)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// truth is what a rule is: of one that holds for each period, and of which none is named, whether it is so for
+// any that has begun.
+func (p *player) truth(rule *rules.Rule, period *clinical.Instant, at clinical.Instant) rules.Truth {
+	if rule.Each != 0 && period != nil {
+		return p.side.truth(rule, *period, at)
+	}
+	truth := rules.False
+	for _, period := range p.side.periods(rule) {
+		if period <= at {
+			truth = rules.Or(truth, p.side.truth(rule, period, at))
+		}
+	}
+	return truth
+}
+
+// about is the period that values and messages are of: the one named, or else the latest that has begun.
+func (p *player) about(rule *rules.Rule, period *clinical.Instant, at clinical.Instant) clinical.Instant {
+	if rule.Each != 0 && period != nil {
+		return *period
+	}
+	about := clinical.Never
+	for _, period := range p.side.periods(rule) {
+		if period <= at {
+			about = period
+		}
+	}
+	return about
 }
 
 // pass lets time go on with nothing learned.
@@ -119,18 +168,20 @@ func (p *player) pass(q questions, to clinical.Instant) {
 		return
 	}
 	first := len(p.answers.turns)
-	for j, rule := range q.turns {
-		for _, change := range p.side.changes(rule, from, to) {
-			p.turn(j, rule, change.Truth, change.At)
+	for _, rule := range q.turns {
+		for _, period := range p.side.periods(rule) {
+			for _, change := range p.side.changes(rule, period, from, to) {
+				p.turn(held{rule, period}, change.Truth, change.At)
+			}
 		}
 	}
 	slices.SortStableFunc(p.answers.turns[first:], func(x, y turn) int { return int(min(max(x.at-y.at, -1), 1)) })
 }
 
-func (p *player) turn(j int, rule *rules.Rule, truth rules.Truth, at clinical.Instant) {
-	if holds := truth == rules.True; holds != p.holds[j] {
-		p.holds[j] = holds
-		p.answers.turns = append(p.answers.turns, turn{rule, holds, at})
+func (p *player) turn(of held, truth rules.Truth, at clinical.Instant) {
+	if holds := truth == rules.True; holds != p.holds[of] {
+		p.holds[of] = holds
+		p.answers.turns = append(p.answers.turns, turn{of.rule, holds, at})
 	}
 }
 
@@ -149,7 +200,7 @@ func (p *player) ask(asked ask) {
 	for _, t := range e.Truths {
 		truth := rules.Unknown
 		if rule, ok := p.runner.program.Rule(t.Rule); ok {
-			truth = p.side.truth(rule, asked.at)
+			truth = p.truth(rule, e.Period, asked.at)
 		}
 		m.truths = append(m.truths, truth)
 	}
@@ -157,16 +208,17 @@ func (p *player) ask(asked ask) {
 	if !ok {
 		return
 	}
+	about := p.about(rule, e.Period, asked.at)
 	for _, v := range e.Values {
 		t := rulestest.TermOf(p.runner.program, rule, v.Term)
 		m.known = append(m.known, t != nil)
 		value := rules.Value{}
 		if t != nil {
-			value = p.side.values([]int{t.ID}, asked.at)[t.ID]
+			value = p.side.values(rule, about, []int{t.ID}, asked.at)[t.ID]
 		}
 		m.values = append(m.values, value)
 	}
 	if e.Message != nil && rule.Message != nil {
-		m.message = rule.Message.Render(p.side.values(rule.Message.Terms, asked.at))
+		m.message = rule.Message.Render(p.side.values(rule, about, rule.Message.Terms, asked.at))
 	}
 }

@@ -13,11 +13,15 @@ import (
 type side interface {
 	// learn takes what changed of what is known at an instant, which never goes back.
 	learn(gone, added []explain.Statement, at clinical.Instant)
-	truth(rule *rules.Rule, at clinical.Instant) rules.Truth
-	// values answers terms, indexed by term ID.
-	values(terms []int, at clinical.Instant) []rules.Value
+	// periods are those for which a rule that holds for each of an input's may hold, in order of their start; of any
+	// other rule the one that is none, clinical.Never, which is the patient's.
+	periods(rule *rules.Rule) []clinical.Instant
+	// truth is a rule's for the patient, or for a period.
+	truth(rule *rules.Rule, period, at clinical.Instant) rules.Truth
+	// values answers terms of the rule, indexed by term ID.
+	values(rule *rules.Rule, period clinical.Instant, terms []int, at clinical.Instant) []rules.Value
 	// changes is what time alone changes of a rule in (from, to].
-	changes(rule *rules.Rule, from, to clinical.Instant) []explain.Change
+	changes(rule *rules.Rule, period, from, to clinical.Instant) []explain.Change
 }
 
 // engine follows a patient with package pointer, as the service does: facts go into series, what a change
@@ -62,10 +66,10 @@ func (e *engine) learn(gone, added []explain.Statement, at clinical.Instant) {
 }
 
 // at is a rule's truth at an instant and how long it holds if nothing new is learned.
-func (e *engine) at(rule *rules.Rule, at clinical.Instant) (rules.Truth, clinical.Instant) {
+func (e *engine) at(rule *rules.Rule, period, at clinical.Instant) (rules.Truth, clinical.Instant) {
 	if e.row != nil {
 		for _, r := range e.plan.Evaluate(nil, e.row, e.history, at) {
-			if int(r.Rule) == rule.Index {
+			if int(r.Rule) == rule.Index && r.Period == period {
 				return r.Truth, r.Until
 			}
 		}
@@ -73,22 +77,36 @@ func (e *engine) at(rule *rules.Rule, at clinical.Instant) (rules.Truth, clinica
 	return e.plan.Baseline(int32(rule.Index)), clinical.Forever
 }
 
-func (e *engine) truth(rule *rules.Rule, at clinical.Instant) rules.Truth {
-	truth, _ := e.at(rule, at)
+func (e *engine) periods(rule *rules.Rule) []clinical.Instant {
+	if rule.Each == 0 {
+		return ofPatient
+	}
+	var all []clinical.Instant
+	for _, p := range e.plan.Periods(rule, e.history) {
+		all = append(all, p.Start)
+	}
+	return all
+}
+
+// ofPatient is the one period of a rule that holds for no period.
+var ofPatient = []clinical.Instant{clinical.Never}
+
+func (e *engine) truth(rule *rules.Rule, period, at clinical.Instant) rules.Truth {
+	truth, _ := e.at(rule, period, at)
 	return truth
 }
 
-func (e *engine) values(terms []int, at clinical.Instant) []rules.Value {
-	values, _ := e.plan.Values(terms, e.history, at)
+func (e *engine) values(rule *rules.Rule, period clinical.Instant, terms []int, at clinical.Instant) []rules.Value {
+	values, _ := e.plan.Values(rule, period, terms, e.history, at)
 	return values
 }
 
-func (e *engine) changes(rule *rules.Rule, from, to clinical.Instant) []explain.Change {
+func (e *engine) changes(rule *rules.Rule, period, from, to clinical.Instant) []explain.Change {
 	var changes []explain.Change
-	was, until := e.at(rule, from)
+	was, until := e.at(rule, period, from)
 	for until <= to {
 		at := until
-		truth, next := e.at(rule, at)
+		truth, next := e.at(rule, period, at)
 		if truth != was {
 			changes = append(changes, explain.Change{At: at, Truth: truth})
 		}
@@ -111,18 +129,30 @@ func (r *reference) learn(gone, added []explain.Statement, _ clinical.Instant) {
 	r.history = append(r.history, added...)
 }
 
-func (r *reference) truth(rule *rules.Rule, at clinical.Instant) rules.Truth {
-	return r.evaluator.Truth(rule, r.history, at)
+func (r *reference) periods(rule *rules.Rule) []clinical.Instant {
+	if rule.Each == 0 {
+		return ofPatient
+	}
+	var all []clinical.Instant
+	for _, p := range r.evaluator.Periods(rule, r.history, clinical.Forever) {
+		all = append(all, p.Start)
+	}
+	return all
 }
 
-func (r *reference) values(terms []int, at clinical.Instant) []rules.Value {
+func (r *reference) truth(rule *rules.Rule, period, at clinical.Instant) rules.Truth {
+	return r.evaluator.About(period).Truth(rule, r.history, at)
+}
+
+func (r *reference) values(_ *rules.Rule, period clinical.Instant, terms []int, at clinical.Instant) []rules.Value {
 	values := make([]rules.Value, len(r.program.Terms))
+	evaluator := r.evaluator.About(period)
 	for _, id := range terms {
-		values[id] = r.evaluator.Term(r.program.Terms[id], r.history, at)
+		values[id] = evaluator.Term(r.program.Terms[id], r.history, at)
 	}
 	return values
 }
 
-func (r *reference) changes(rule *rules.Rule, from, to clinical.Instant) []explain.Change {
-	return r.evaluator.Transitions(rule, r.history, from, to)
+func (r *reference) changes(rule *rules.Rule, period, from, to clinical.Instant) []explain.Change {
+	return r.evaluator.About(period).Transitions(rule, r.history, from, to)
 }

@@ -14,6 +14,9 @@ type Expectation struct {
 	Offset string // At as written: "+46h"
 	Line   int
 	Rule   string // that Values and Message are of
+	// Period is when the one begins that is meant, of a rule that holds for each period of an input. nil: a truth is
+	// that of any of them, and values and message are of the latest that has begun.
+	Period *clinical.Instant
 
 	Truths  []ExpectedTruth
 	Values  []ExpectedValue
@@ -88,6 +91,9 @@ func (r *reader) expectation(n node, c *Case, when clock) Expectation {
 			r.rule(of, e.Rule)
 		}
 	}
+	if period, ok := keys["period"]; ok {
+		r.period(period, &e, when)
+	}
 	if truth, ok := keys["truth"]; ok {
 		r.truths(truth, &e)
 	}
@@ -101,6 +107,20 @@ func (r *reader) expectation(n node, c *Case, when clock) Expectation {
 		r.fault(n, "add `truth: true`, `values:` or `message:`", "the expectation expects nothing")
 	}
 	return e
+}
+
+// period reads when the period begins that an expectation is about.
+func (r *reader) period(n node, e *Expectation, when clock) {
+	text := r.text(n, "period")
+	if text == "" {
+		return
+	}
+	if rule, ok := r.suite.program.Rule(e.Rule); ok && rule.Each == 0 {
+		r.fault(n, "drop it, or add `for_each` to the rule", "the rule %s holds for the patient, not for periods", rule.ID)
+		return
+	}
+	at := r.time(n, text, when)
+	e.Period = &at
 }
 
 func (r *reader) truths(n node, e *Expectation) {
@@ -164,7 +184,9 @@ func (r *reader) value(n node, text string, op rules.Op, when clock) rules.Value
 	switch {
 	case text == "missing":
 		return rules.Value{}
-	case op == rules.LastTime || op == rules.FirstTime:
+	case op == rules.PeriodEnd && text == "ongoing":
+		return rules.TimeOf(clinical.Forever)
+	case op == rules.LastTime || op == rules.FirstTime || op == rules.PeriodStart || op == rules.PeriodEnd:
 		return rules.TimeOf(r.time(n, text, when))
 	case text == "true" || text == "false":
 		return rules.BoolOf(text == "true")

@@ -12,7 +12,7 @@ var (
 	// FactKeys are those of a fact that is written out rather than by an input's name.
 	FactKeys = []string{"code", "codes", "kind", "value", "text", "unit", "at", "until", "authored", "known", "attributes"}
 	// ExpectationKeys are those of what is expected at one instant.
-	ExpectationKeys = []string{"at", "rule", "truth", "values", "message"}
+	ExpectationKeys = []string{"at", "rule", "period", "truth", "values", "message"}
 	// MessageKeys are those of an expected message that is not the whole of it.
 	MessageKeys = []string{"contains"}
 )

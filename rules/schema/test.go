@@ -57,6 +57,7 @@ var Fact = &Mapping{Name: "fact", About: "A fact, written out.", Keys: []Key{
 var Expectation = &Mapping{Name: "expectation", About: "What a rule must say at one instant.", Keys: []Key{
 	{"at", text, "When: now, or an offset such as +46h.", false},
 	{"rule", text, "The id of another rule than the case's.", false},
+	{"period", text, "When the period begins that is meant, of a rule with for_each: an offset such as -3d.", false},
 	{"truth", either(truth, named(anyName, truth)), "true, false or unknown; or the same of several rules by id.", false},
 	{"values", named(anyName, text), "What questions of the rule answer, as in {\"creatinine.last('48h')\": 1.4}, or `missing`.", false},
 	{"message", either(text, a("message")), "The whole message, or what it contains.", false},

@@ -34,6 +34,18 @@ func Random(rng *rand.Rand) *record.Explanation {
 	for range 1 + d.IntN(4) {
 		e.Terms = append(e.Terms, d.term(len(e.Facts)))
 	}
+	e.Period = maybe(d, func() record.Period {
+		p := record.Period{Input: pick(d, "stay", "admission"), Pack: d.text(), Start: d.instant(), End: d.instant(), Facts: []int{}}
+		if d.coin() {
+			p.End = record.Ongoing
+		}
+		for i := range e.Facts {
+			if d.coin() {
+				p.Facts = append(p.Facts, i)
+			}
+		}
+		return p
+	})
 	tree := d.node(len(e.Terms), 4)
 	e.Tree = &tree
 	if e.Kind = pick(d, record.Fired, record.Cleared, record.Answer); e.Kind == record.Answer {
