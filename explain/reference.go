@@ -82,6 +82,13 @@ func (r *Reference) Expr(e rules.Expr, h History, now clinical.Instant) rules.Va
 	return r.read(h).expr(e, now)
 }
 
+// Score is the least and the greatest that a score can be at now.
+func (r *Reference) Score(e *rules.Score, h History, now clinical.Instant) (least, greatest float64) {
+	p := r.read(h)
+	x := stretchOf(e, scope{term: func(t *rules.Term) rules.Value { return p.term(t, now) }})
+	return x.least.Num, x.greatest.Num
+}
+
 // termsOf are the terms that e asks, only to be read: those of a rule's condition are at hand.
 func (r *Reference) termsOf(e rules.Expr) []*rules.Term {
 	if terms, ok := r.terms[e]; ok {

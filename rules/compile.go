@@ -290,7 +290,7 @@ func (c *compiler) condition(p *pack, n *node, nesting int) Expr {
 func (c *compiler) program(hash string, zone *time.Location, packs []*pack) *Program {
 	slices.SortFunc(c.rules, func(x, y *Rule) int { return strings.Compare(x.ID, y.ID) })
 	p := &Program{Hash: hash, Zone: zone, Units: c.opts.Units, Inputs: c.inputs, Terms: c.terms, Atoms: c.atoms, Rules: c.rules,
-		ValueSets: c.allValueSets(packs)}
+		ValueSets: c.allValueSets(packs), named: inputsByName(packs)}
 	for _, pack := range packs {
 		p.packs = append(p.packs, pack.name)
 		p.Parameters = append(p.Parameters, pack.parameters...)

@@ -93,6 +93,7 @@ type messagePart struct {
 	term  int
 	score scoreCode
 	code  *code
+	expr  Expr // that it shows; nil of text
 	whole bool // elapsed time: shown in whole units, rounded down
 }
 

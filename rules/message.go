@@ -97,11 +97,11 @@ func (k *checker) messageExpr(text string) Expr {
 func partOf(e Expr) messagePart {
 	switch e := e.(type) {
 	case *TermRef:
-		return messagePart{term: e.Term.ID, whole: e.Term.Op.Elapsed()}
+		return messagePart{term: e.Term.ID, expr: e, whole: e.Term.Op.Elapsed()}
 	case *Score:
 		var l lowering
-		return messagePart{term: -1, score: l.score(e)}
+		return messagePart{term: -1, expr: e, score: l.score(e)}
 	}
 	c, _ := lower(e)
-	return messagePart{term: -1, code: &c}
+	return messagePart{term: -1, expr: e, code: &c}
 }

@@ -174,6 +174,22 @@ func (q *Parameter) read(text string) (Value, float64, *complaint) {
 	return NumberOf(x), x, nil
 }
 
+// take reads a value that a site may set: one of the type, within the bounds. What is wrong with one
+// follows the parameter's name.
+func (q *Parameter) take(text string) (Value, *complaint) {
+	value, x, c := q.read(text)
+	switch {
+	case c != nil:
+		return Value{}, &complaint{"is set wrongly: " + c.problem, c.hint}
+	case q.Type == BooleanParameter:
+	case x < q.min:
+		return Value{}, &complaint{fmt.Sprintf("is set to %s, less than the least that it may be, %s", q.written(value), q.written(q.Min)), ""}
+	case x > q.max:
+		return Value{}, &complaint{fmt.Sprintf("is set to %s, more than the most that it may be, %s", q.written(value), q.written(q.Max)), ""}
+	}
+	return value, nil
+}
+
 // set puts a value in force.
 func (q *Parameter) set(v Value) {
 	q.Value = v
@@ -258,16 +274,12 @@ func (c *compiler) overrideOne(p *pack, v pair) {
 	if text == "" {
 		return
 	}
-	value, x, complaint := q.read(text)
+	value, complaint := q.take(text)
 	switch {
 	case complaint != nil:
-		c.add(v.value.at(), what+": "+complaint.problem, complaint.hint+"; "+declared)
+		c.add(v.value.at(), what+" "+complaint.problem, strings.TrimPrefix(complaint.hint+"; "+declared, "; "))
 	case q.Site:
 		c.add(v.key.at(), what+" is set twice", "set it in one file only")
-	case q.Type != BooleanParameter && x < q.min:
-		c.add(v.value.at(), fmt.Sprintf("%s is set to %s, less than the least that it may be, %s", what, q.written(value), q.written(q.Min)), declared)
-	case q.Type != BooleanParameter && x > q.max:
-		c.add(v.value.at(), fmt.Sprintf("%s is set to %s, more than the most that it may be, %s", what, q.written(value), q.written(q.Max)), declared)
 	default:
 		q.Site = true
 		q.set(value)

@@ -27,6 +27,7 @@ type Program struct {
 	candidates   inputIndex // of derived inputs
 	derived      []int32
 	packs        []string
+	named        map[string]map[string]*Input // pack → name of the pack's own → input
 }
 
 // Input is a named filter over facts.

@@ -201,10 +201,10 @@ func (a *app) testPath(path string, zone *time.Location, wanted *regexp.Regexp, 
 		cases = append(cases, some...)
 	}
 	cases = slices.DeleteFunc(cases, func(c rulestest.Case) bool { return !wanted.MatchString(c.Rule + ": " + c.Name) })
-	runner, seen := rulesrun.New(suite.Program()), rulesrun.NewCoverage(suite.Program())
+	runners, seen := rulesrun.Runners{}, rulesrun.NewCoverage(suite.Program())
 	for i := range cases {
 		began := time.Now()
-		r := runner.Run(&cases[i], seen)
+		r := runners.Of(&cases[i]).Run(&cases[i], seen)
 		r.Took = time.Since(began)
 		out.Cases, out.Passed = append(out.Cases, r), out.Passed && r.Passed
 	}

@@ -41,19 +41,28 @@ func (v *Coverage) look(r *Runner, c *rulestest.Case, h explain.History, asked a
 	}
 	for id := range ids {
 		rule, ok := r.program.Rule(id)
-		if !ok {
+		own, known := v.program.Rule(id)
+		if !ok || !known {
 			continue
 		}
 		if v.seen[id] == nil {
 			v.seen[id], v.cases[id] = map[int]*[3]bool{}, map[*rulestest.Case]bool{}
 		}
 		v.cases[id][c] = true
-		for _, atom := range rule.Atoms {
+		atoms, counterparts := leaves(rule.Tree), leaves(own.Tree)
+		if len(atoms) != len(counterparts) {
+			continue // other limits made another condition of it
+		}
+		for i, n := range atoms {
+			atom := counterparts[i].Atom
+			if n.Kind != rules.NodeAtom || counterparts[i].Kind != rules.NodeAtom {
+				continue
+			}
 			if v.seen[id][atom] == nil {
 				v.seen[id][atom] = new([3]bool)
 			}
 			for _, reference := range r.about(rule, h, asked.at) {
-				v.seen[id][atom][reference.Expr(r.program.Atoms[atom].Expr, h, asked.at).Truth()] = true
+				v.seen[id][atom][reference.Expr(r.program.Atoms[n.Atom].Expr, h, asked.at).Truth()] = true
 			}
 		}
 	}
@@ -67,6 +76,19 @@ func (r *Runner) about(rule *rules.Rule, h explain.History, at clinical.Instant)
 	var all []*explain.Reference
 	for _, p := range r.reference.Periods(rule, h, at) {
 		all = append(all, r.reference.About(p.Start))
+	}
+	return all
+}
+
+// leaves are the atoms and constants of a tree as they stand in it: the same at a site's limits as without,
+// though which of them are equal may differ.
+func leaves(n *rules.Node) []*rules.Node {
+	if len(n.Kids) == 0 {
+		return []*rules.Node{n}
+	}
+	var all []*rules.Node
+	for _, kid := range n.Kids {
+		all = append(all, leaves(kid)...)
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package rulesrun
 
 import (
+	"fmt"
 	"path"
 	"slices"
 
@@ -119,37 +120,66 @@ func (m *mutation) jobs(file clinical.File, whole *rules.Program) []job {
 
 func (m *mutation) wanted(rule string) bool { return m.options.Only == nil || m.options.Only(rule) }
 
-// enough finds the files that the pack's cases need besides the pack: the value sets, or everything where
-// they are not enough. It is false where the cases fail as things are.
+// enough finds the files that the pack's cases need besides the pack: the value sets and the site's
+// parameters, or everything where they are not enough. It is false where the cases fail as things are.
 func (m *mutation) enough(file clinical.File, cases []*rulestest.Case) (others []clinical.File, ok bool) {
 	everything := slices.DeleteFunc(slices.Clone(m.files), func(f clinical.File) bool { return f.Name == file.Name })
-	valueSets := slices.DeleteFunc(slices.Clone(everything), func(f clinical.File) bool { return path.Ext(f.Name) != ".json" })
-	for _, others := range [][]clinical.File{valueSets, everything} {
-		if runner, err := m.compile(file, others); err == nil && !notices(runner, cases) {
+	besides := slices.DeleteFunc(slices.Clone(everything), func(f clinical.File) bool {
+		return path.Ext(f.Name) != ".json" && path.Base(f.Name) != rules.ParametersFile
+	})
+	for _, others := range [][]clinical.File{besides, everything} {
+		if as, err := m.compile(file, others); err == nil && !as.notice(cases) {
 			return others, true
 		}
 	}
 	return nil, false
 }
 
-func (m *mutation) compile(file clinical.File, others []clinical.File) (*Runner, error) {
-	program, err := rules.Compile(append(slices.Clone(others), file), m.options.Compile)
+func (m *mutation) compile(file clinical.File, others []clinical.File) (*changedSet, error) {
+	set := rules.NewSet(append(slices.Clone(others), file)...)
+	program, err := rules.Compile(set.Files, m.options.Compile)
 	if err != nil {
 		return nil, err
 	}
-	return New(program), nil
+	return &changedSet{set: set, options: m.options.Compile, runner: New(program), sites: map[string]*Runner{}}, nil
 }
 
-func notices(r *Runner, cases []*rulestest.Case) bool {
-	return slices.ContainsFunc(cases, r.Notices)
+// changedSet is a set with a change in it.
+type changedSet struct {
+	set     *rules.Set
+	options rules.CompileOptions
+	runner  *Runner
+	sites   map[string]*Runner // at the limits that cases set, by those; nil where it does not compile
+}
+
+// notice says whether a case fails, or cannot run at the limits that it sets.
+func (m *changedSet) notice(cases []*rulestest.Case) bool {
+	return slices.ContainsFunc(cases, func(c *rulestest.Case) bool {
+		runner := m.of(c)
+		return runner == nil || runner.Notices(c)
+	})
+}
+
+func (m *changedSet) of(c *rulestest.Case) *Runner {
+	if len(c.Parameters) == 0 {
+		return m.runner
+	}
+	key := fmt.Sprint(c.Parameters) // with the keys in their order
+	if _, met := m.sites[key]; !met {
+		m.sites[key] = nil
+		if program, err := rules.Compile(m.set.Override(m.runner.program, c.Parameters).Files, m.options); err == nil {
+			m.sites[key] = New(program)
+		}
+	}
+	return m.sites[key]
 }
 
 func (m *mutation) try(j job) {
-	runner, err := m.compile(j.mutant.apply(j.file), j.others)
+	changed, err := m.compile(j.mutant.apply(j.file), j.others)
 	switch {
 	case err != nil:
 		m.result.Refused++
-	case notices(runner, j.cases):
+	case changed.notice(j.cases):
 		m.result.Noticed++
 	default:
 		m.result.Survivors = append(m.result.Survivors, j.mutant)

@@ -210,11 +210,14 @@ func (p *player) ask(asked ask) {
 	}
 	about := p.about(rule, e.Period, asked.at)
 	for _, v := range e.Values {
-		t := rulestest.TermOf(p.runner.program, rule, v.Term)
-		m.known = append(m.known, t != nil)
-		value := rules.Value{}
-		if t != nil {
-			value = p.side.values(rule, about, []int{t.ID}, asked.at)[t.ID]
+		q, known := rulestest.QuestionOf(p.runner.program, rule, v.Term)
+		m.known = append(m.known, known)
+		value := q.Fixed
+		switch {
+		case q.Term != nil:
+			value = p.side.values(rule, about, []int{q.Term.ID}, asked.at)[q.Term.ID]
+		case q.Score != nil:
+			value = rulestest.SumOf(p.side.score(rule, about, q.Score, asked.at))
 		}
 		m.values = append(m.values, value)
 	}

@@ -46,6 +46,22 @@ func TestTheCasesOfTheGuideHold(t *testing.T) {
 	}
 }
 
+func TestTheCasesOfTheGuideAtASitesLimitsHold(t *testing.T) {
+	pack := regexp.MustCompile("(?s)```yaml\n(pack: site-values-by-example\n.*?)```").FindStringSubmatch(guide(t))[1]
+	s, err := rulestest.NewSuite([]clinical.File{{Name: "site.yaml", Data: []byte(pack)}}, rules.CompileOptions{})
+	require.NoError(t, err)
+	block := regexp.MustCompile("(?s)```yaml cases of site-values-by-example\n(.*?)```").FindStringSubmatch(guide(t))[1]
+	cases, err := s.Parse(clinical.File{Name: "site_test.yaml", Data: []byte(block)})
+	require.NoError(t, err)
+	runners := Runners{}
+	for i := range cases {
+		var b strings.Builder
+		r := runners.Of(&cases[i]).Run(&cases[i], nil)
+		require.NoError(t, r.Text(&b))
+		require.True(t, r.Passed, b.String())
+	}
+}
+
 func TestTheNotationsOfTheGuideAreRead(t *testing.T) {
 	s := guideSuite(t)
 	_, table, _ := strings.Cut(guide(t), "| written | means |")

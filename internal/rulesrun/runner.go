@@ -16,9 +16,21 @@ type Runner struct {
 	reference *explain.Reference
 }
 
-// New makes a Runner of a program that has the rules of the cases.
+// New makes a Runner of a program that has the rules of the cases. It runs them at the program's limits,
+// whatever parameters they set: see Runners.
 func New(p *rules.Program) *Runner {
 	return &Runner{program: p, plan: pointer.NewPlan(p), reference: explain.NewReference(p)}
+}
+
+// Runners are those of a suite's cases, which run at the limits that each sets. They are for one goroutine.
+type Runners map[*rules.Program]*Runner
+
+// Of is the Runner of a case.
+func (r Runners) Of(c *rulestest.Case) *Runner {
+	if r[c.Program] == nil {
+		r[c.Program] = New(c.Program)
+	}
+	return r[c.Program]
 }
 
 // Result is what became of one case.

@@ -20,6 +20,8 @@ type side interface {
 	truth(rule *rules.Rule, period, at clinical.Instant) rules.Truth
 	// values answers terms of the rule, indexed by term ID.
 	values(rule *rules.Rule, period clinical.Instant, terms []int, at clinical.Instant) []rules.Value
+	// score is the least and the greatest that a score can be.
+	score(rule *rules.Rule, period clinical.Instant, s *rules.Score, at clinical.Instant) (least, greatest float64)
 	// changes is what time alone changes of a rule in (from, to].
 	changes(rule *rules.Rule, period, from, to clinical.Instant) []explain.Change
 }
@@ -101,6 +103,10 @@ func (e *engine) values(rule *rules.Rule, period clinical.Instant, terms []int, 
 	return values
 }
 
+func (e *engine) score(rule *rules.Rule, period clinical.Instant, s *rules.Score, at clinical.Instant) (least, greatest float64) {
+	return s.Bounds(e.values(rule, period, s.Terms(), at))
+}
+
 func (e *engine) changes(rule *rules.Rule, period, from, to clinical.Instant) []explain.Change {
 	var changes []explain.Change
 	was, until := e.at(rule, period, from)
@@ -151,6 +157,10 @@ func (r *reference) values(_ *rules.Rule, period clinical.Instant, terms []int, 
 		values[id] = evaluator.Term(r.program.Terms[id], r.history, at)
 	}
 	return values
+}
+
+func (r *reference) score(_ *rules.Rule, period clinical.Instant, s *rules.Score, at clinical.Instant) (least, greatest float64) {
+	return r.evaluator.About(period).Score(s, r.history, at)
 }
 
 func (r *reference) changes(rule *rules.Rule, period, from, to clinical.Instant) []explain.Change {

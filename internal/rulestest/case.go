@@ -18,6 +18,11 @@ type Case struct {
 	Line int
 	Now  clinical.Instant
 
+	// Program is what the case runs against: that of the suite, or the same set at the site's limits that the
+	// case asks for. Cases with equal Parameters of one file share it.
+	Program    *rules.Program
+	Parameters map[string]map[string]string // by pack and name; nil where the case sets none
+
 	// Records is the history, in the order in which the log learned of it; what was learned at one
 	// instant is one record. A record at clinical.Never is known from the beginning on.
 	Records []clinical.Record
@@ -56,6 +61,7 @@ type reader struct {
 	suite  *Suite
 	file   string
 	open   func(name string) ([]byte, error) // a file beside this one
+	sites  map[string]*rules.Program         // by parameters as set
 	faults rules.Faults
 }
 
@@ -78,9 +84,13 @@ func (r *reader) document(data []byte) []Case {
 	if n, ok := keys["now"]; ok {
 		now, written = r.now(n), true
 	}
+	site := r.suitesOwn()
+	if n, ok := keys["parameters"]; ok {
+		site = r.site(n, site)
+	}
 	var cases []Case
 	for _, item := range list.items {
-		cases = append(cases, r.testCase(item, now, written))
+		cases = append(cases, r.testCase(item, now, written, site))
 	}
 	return cases
 }
@@ -94,9 +104,12 @@ func (r *reader) now(n node) clinical.Instant {
 	return now.at
 }
 
-func (r *reader) testCase(n node, now clinical.Instant, written bool) Case {
+func (r *reader) testCase(n node, now clinical.Instant, written bool, at site) Case {
 	keys := r.keys(n, "a test case", CaseKeys...)
-	c := Case{File: r.file, Line: n.line, Now: now, Until: clinical.Never}
+	if limits, ok := keys["parameters"]; ok {
+		at = r.site(limits, at)
+	}
+	c := Case{File: r.file, Line: n.line, Now: now, Until: clinical.Never, Program: at.program, Parameters: at.parameters}
 	c.Name = r.required(n, keys, "name", "say in a few words what the case shows")
 	c.Rule = r.required(n, keys, "rule", "name the rule that the case tests")
 	if c.Rule != "" {

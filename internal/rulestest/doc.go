@@ -3,6 +3,7 @@
 // Package rulesrun runs them.
 //
 //	now: 2026-03-01T12:00:00Z                  # all offsets count from here; what it is unless a case says otherwise
+//	parameters: {renal: {potassium_limit: 5.8}}   # optional: a site's own values, as its parameters.yaml has them
 //	cases:
 //	  - name: creatinine up by 0.3 within 48 h # required
 //	    rule: aki-kdigo-1                      # required: what is expected is about it, the inputs are its pack's
@@ -13,6 +14,9 @@
 //	    expect:
 //	      - {at: now, truth: true}
 //	      - {at: +46h1ms, truth: false}
+//
+// `parameters` of a case hold besides those of the file, or in their place; both hold besides those of the
+// set, or in their place. The case runs as the set does at a site that has set them, within their bounds.
 //
 // # History
 //
@@ -62,6 +66,7 @@
 //	  - at: +6h                                # now unless it says otherwise
 //	    truth: true                            # true, false or unknown; or of several rules: {aki-kdigo-2: false}
 //	    values: {"creatinine.last('48h')": 1.4}   # terms of the rule or its message; or "missing"
+//	    values: {score: 5, potassium_limit: 5.8}  # scores and parameters by name; a score not known is "3 to 5"
 //	    message: {contains: 1.4 mg/dL}         # or the whole of it, or several that it contains
 //	    rule: aki-kdigo-1                      # another rule than the case's
 //	fired: -2h                                 # every instant at which the rule becomes true: one, a list or

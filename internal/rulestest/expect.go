@@ -1,6 +1,8 @@
 package rulestest
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,9 +32,10 @@ type ExpectedTruth struct {
 	Line  int
 }
 
-// ExpectedValue is what a term of a rule or its message must answer: the zero Value is missing.
+// ExpectedValue is what a term of a rule or its message must answer: the zero Value is missing. Of a score
+// that is not known it is a Text such as "3 to 5".
 type ExpectedValue struct {
-	Term  string // as TermOf knows it
+	Term  string // as QuestionOf knows it
 	Value rules.Value
 	Line  int
 }
@@ -98,7 +101,7 @@ func (r *reader) expectation(n node, c *Case, when clock) Expectation {
 		r.truths(truth, &e)
 	}
 	if values, ok := keys["values"]; ok {
-		r.values(values, &e, when)
+		r.values(values, c, &e, when)
 	}
 	if message, ok := keys["message"]; ok {
 		e.Message = r.message(message)
@@ -151,32 +154,60 @@ func (r *reader) truth(n node) (rules.Truth, bool) {
 	return 0, false
 }
 
-func (r *reader) values(n node, e *Expectation, when clock) {
+func (r *reader) values(n node, c *Case, e *Expectation, when clock) {
 	if n.shape != mapping {
 		r.fault(n, "as in {\"creatinine.last('48h')\": 1.4}", "values are written as keys with values")
 		return
 	}
-	rule, ok := r.suite.program.Rule(e.Rule)
+	rule, ok := c.Program.Rule(e.Rule)
 	if !ok {
 		return
 	}
 	for _, p := range n.pairs {
-		term := normal(p.key)
-		t := TermOf(r.suite.program, rule, term)
-		if t == nil {
-			var asked []string
-			for _, t := range termsOf(r.suite.program, rule) {
+		q, ok := QuestionOf(c.Program, rule, p.key)
+		if !ok {
+			asked := slices.Collect(maps.Keys(rule.Named()))
+			for _, t := range termsOf(c.Program, rule) {
 				asked = append(asked, within(rule, t))
 			}
-			r.fault(p.at, nearestOr(term, asked, "they ask"), "neither the rule %s nor its message asks %s", rule.ID, p.key)
+			r.fault(p.at, nearestOr(normal(p.key), asked, "they ask"), "neither the rule %s nor its message asks %s", rule.ID, p.key)
 			continue
 		}
 		text := r.text(p.value, p.key)
 		if text == "" {
 			continue
 		}
-		e.Values = append(e.Values, ExpectedValue{Term: term, Value: r.value(p.value, text, t.Op, when), Line: p.at.line})
+		v := rules.Value{}
+		switch {
+		case q.Score != nil:
+			v = r.sum(p.value, text)
+		case q.Term != nil:
+			v = r.value(p.value, text, q.Term.Op, when)
+		default:
+			v = r.value(p.value, text, 0, when)
+		}
+		e.Values = append(e.Values, ExpectedValue{Term: normal(p.key), Value: v, Line: p.at.line})
 	}
+}
+
+// sum reads what a score must come to: a number, or "3 to 5" where it is not known.
+func (r *reader) sum(n node, text string) rules.Value {
+	var ends []float64
+	for _, end := range strings.Split(text, " to ") {
+		x, err := strconv.ParseFloat(end, 64)
+		if err != nil {
+			break
+		}
+		ends = append(ends, x)
+	}
+	switch {
+	case len(ends) == 1 && !strings.Contains(text, " "):
+		return SumOf(ends[0], ends[0])
+	case len(ends) == 2 && ends[0] < ends[1]:
+		return SumOf(ends[0], ends[1])
+	}
+	r.fault(n, "write 5, or 3 to 5 where it is not known", "%q is not what a score comes to", text)
+	return rules.Value{}
 }
 
 // value reads what a term must answer.

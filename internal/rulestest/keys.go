@@ -3,9 +3,9 @@ package rulestest
 // What each mapping of a file of test cases may have for keys.
 var (
 	// FileKeys are those of the file.
-	FileKeys = []string{"now", "cases"}
+	FileKeys = []string{"now", "parameters", "cases"}
 	// CaseKeys are those of a test case; RequiredCaseKeys it must have.
-	CaseKeys         = []string{"name", "rule", "now", "patient", "history", "facts", "fhir", "expect", "fired", "cleared", "until"}
+	CaseKeys         = []string{"name", "rule", "now", "parameters", "patient", "history", "facts", "fhir", "expect", "fired", "cleared", "until"}
 	RequiredCaseKeys = []string{"name", "rule"}
 	// PatientKeys are those of a case's patient.
 	PatientKeys = []string{"id", "born", "age", "sex", "died"}

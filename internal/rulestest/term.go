@@ -7,6 +7,37 @@ import (
 	"github.com/vigil-cds/vigil/rules"
 )
 
+// Question is what an expectation asks a value of: one of these.
+type Question struct {
+	Term  *rules.Term
+	Score *rules.Score
+	Fixed rules.Value // of a parameter or a constant
+}
+
+// QuestionOf finds what a rule, one of its scores or its message asks by its text: a term, or the name of a
+// score, a parameter or a constant of its pack. It is false where they ask no such thing.
+func QuestionOf(p *rules.Program, rule *rules.Rule, text string) (Question, bool) {
+	if t := TermOf(p, rule, text); t != nil {
+		return Question{Term: t}, true
+	}
+	switch e := rule.Named()[normal(text)].(type) {
+	case *rules.Score:
+		return Question{Score: e}, true
+	case *rules.Constant:
+		return Question{Fixed: e.Value}, true
+	}
+	return Question{}, false
+}
+
+// SumOf is what a score that lies between two numbers comes to: a number where they are the same, else as
+// a message shows it.
+func SumOf(least, greatest float64) rules.Value {
+	if rules.Compare(least, greatest) == 0 {
+		return rules.NumberOf(least)
+	}
+	return rules.TextOf(rules.NumberOf(least).String() + " to " + rules.NumberOf(greatest).String())
+}
+
 // TermOf finds the term that a rule or its message asks by its text; nil where neither does. Blanks, the
 // kind of quotes and the way in which a window is written ('2d' or '48h') do not matter, and neither does
 // a pack's name before an input of the rule's own pack.

@@ -32,9 +32,9 @@ func cases(t *testing.T, s *rulestest.Suite) []rulestest.Case {
 
 func TestEveryCaseHoldsAndTogetherTheySeeEveryAtomTrueAndFalse(t *testing.T) {
 	s := suite(t)
-	runner, seen := rulesrun.New(s.Program()), rulesrun.NewCoverage(s.Program())
+	runners, seen := rulesrun.Runners{}, rulesrun.NewCoverage(s.Program())
 	for _, c := range cases(t, s) {
-		if r := runner.Run(&c, seen); !r.Passed {
+		if r := runners.Of(&c).Run(&c, seen); !r.Passed {
 			var b strings.Builder
 			require.NoError(t, r.Text(&b))
 			t.Error(b.String())

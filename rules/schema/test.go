@@ -3,6 +3,7 @@ package schema
 // Cases is a file of test cases, beside the pack that they test.
 var Cases = &Mapping{Name: "test", About: "Test cases of a Vigil rule pack", Keys: []Key{
 	{"now", text, "The instant that offsets count from where a case does not say its own, as in 2026-03-01T12:00:00Z.", false},
+	{"parameters", named(anyName, named(anyName, text)), "A site's own values of parameters, by pack and name, as its parameters.yaml has them; they hold in every case.", false},
 	{"cases", someOf(a("case")), "The test cases.", true},
 }}
 
@@ -11,6 +12,7 @@ var Case = &Mapping{Name: "case", About: "What is known about one patient, and w
 	{"name", text, "What the case shows, in a few words.", true},
 	{"rule", text, "The id of the rule that the case tests; inputs are those of its pack.", true},
 	{"now", text, "The instant that offsets count from, as in 2026-03-01T12:00:00Z.", false},
+	{"parameters", named(anyName, named(anyName, text)), "A site's own values of parameters, by pack and name, that hold in this case.", false},
 	{"patient", a("patient"), "The patient's person.", false},
 	{"history", either(named(anyName, notation), listOf(fact)), "What is known of the patient: by input, as in `creatinine: 0.9 @ -5d, 1.4 @ -2h`, or fact by fact.", false},
 	{"facts", either(named(anyName, notation), listOf(fact)), "Another word for history.", false},
@@ -59,7 +61,7 @@ var Expectation = &Mapping{Name: "expectation", About: "What a rule must say at 
 	{"rule", text, "The id of another rule than the case's.", false},
 	{"period", text, "When the period begins that is meant, of a rule with for_each: an offset such as -3d.", false},
 	{"truth", either(truth, named(anyName, truth)), "true, false or unknown; or the same of several rules by id.", false},
-	{"values", named(anyName, text), "What questions of the rule answer, as in {\"creatinine.last('48h')\": 1.4}, or `missing`.", false},
+	{"values", named(anyName, text), "What questions of the rule answer, as in {\"creatinine.last('48h')\": 1.4}, or `missing`; and what its scores come to and its parameters are, by name, as in {score: 5} or {score: 3 to 5}.", false},
 	{"message", either(text, a("message")), "The whole message, or what it contains.", false},
 }}
 
