@@ -197,11 +197,14 @@ func (l *loader) flags(flags *pflag.FlagSet) {
 	l.merge(provider, nil, func(key string) string { return names[key] })
 }
 
-// AddFlags adds one flag for every knob, with its documentation and default. Their values are read, and
-// faults in them reported together with all others, by Load.
-func AddFlags(flags *pflag.FlagSet) {
+// AddFlags adds one flag for every knob, or for those with the given keys, with its documentation and
+// default. Their values are read, and faults in them reported together with all others, by Load.
+func AddFlags(flags *pflag.FlagSet, keys ...string) {
 	defaults := Default()
 	for _, k := range knobs() {
+		if len(keys) > 0 && !slices.Contains(keys, k.key) {
+			continue
+		}
 		flags.Var(&flagValue{text: k.text(&defaults), kind: k.kind(&defaults)}, k.flag, k.doc+" ["+k.env()+"]")
 	}
 }

@@ -28,6 +28,7 @@ type demoOptions struct {
 	listen          string // "": the usual address, or any free port when that is taken
 	data            string // "": a temporary directory
 	once            bool
+	from            *siteFlags
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -52,6 +53,7 @@ The patients are invented and the sample packs are no clinical advice.`,
 	f.Uint64Var(&o.seed, "seed", 5, "every seed is another ward")
 	f.StringVar(&o.listen, "listen", "", "address of the HTTP service (default: "+config.Default().Listen+", or a free port when that is taken)")
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
+	o.from = addSiteFlags(c, siteKeys...)
 	f.BoolVar(&o.once, "once", false, "end after the figures")
 	return c
 }
@@ -76,6 +78,7 @@ type demo struct {
 	reader    *store.Reader
 	url       string
 	dir       string
+	site      site
 	now       clinical.Instant  // the end of the simulation
 	patients  []string          // everyone who was on the ward, in order of arrival
 	example   turn              // what the closing commands ask about
@@ -87,6 +90,9 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return err
 	}
 	d := &demo{app: a, demoOptions: o, now: clinical.At(ward.DefaultStart.Add(time.Duration(o.hours) * time.Hour))}
+	if d.site, err = o.from.load(); err != nil {
+		return err
+	}
 	if err := d.directory(); err != nil {
 		return err
 	}
@@ -160,8 +166,8 @@ func (d *demo) listen() (net.Listener, error) {
 
 // start runs the service with the sample packs active. What it returns stops everything again.
 func (d *demo) start(ctx context.Context, listener net.Listener) (stop func() error, err error) {
-	set := rules.NewSet(packs.Files()...)
-	program, err := rules.Compile(set.Files, rules.CompileOptions{})
+	set := d.site.part(rules.NewSet(packs.Files()...))
+	program, err := rules.Compile(set.Files, d.site.options())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("compiling the sample packs: %w", err), listener.Close())
 	}
@@ -175,6 +181,7 @@ func (d *demo) start(ctx context.Context, listener net.Listener) (stop func() er
 
 	c := config.Default()
 	c.Data, c.Clock = d.dir, config.ClockLog
+	c.Zone, c.Units, c.Parameters = d.site.zone.String(), d.site.units, d.site.parameters
 	logger := slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	if d.engine, err = startEngine(ctx, c, logger); err != nil {
 		return nil, errors.Join(err, listener.Close())

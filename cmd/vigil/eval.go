@@ -16,7 +16,8 @@ import (
 )
 
 func (a *app) evalCommand() *cobra.Command {
-	var path, at, zone, rule string
+	var path, at, rule string
+	var from *siteFlags
 	var all, why bool
 	c := &cobra.Command{
 		Use:   "eval --rules PATH FILE…",
@@ -40,9 +41,9 @@ true or unknown.`,
 			if rule != "" && !why {
 				return misused("--rule goes with --explain: add it")
 			}
-			location, err := time.LoadLocation(zone)
+			own, err := from.load()
 			if err != nil {
-				return misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
+				return err
 			}
 			now := time.Now()
 			if at != "" {
@@ -50,18 +51,18 @@ true or unknown.`,
 					return misused("--now %s: write it as 2026-03-01T10:00:00Z", at)
 				}
 			}
-			set, err := loadRules(path)
+			set, err := own.rules(path)
 			if err != nil {
 				return err
 			}
-			said := newStatements(location, clinical.At(now))
+			said := newStatements(own, clinical.At(now))
 			if err := said.read(args, a.stdin); err != nil {
 				return err
 			}
 			if why {
-				err = a.explainFiles(c.Context(), set, location, said, explaining{now: clinical.At(now), rule: rule, all: all})
+				err = a.explainFiles(c.Context(), set, own, said, explaining{now: clinical.At(now), rule: rule, all: all})
 			} else {
-				err = a.answerFiles(c.Context(), set, location, said, clinical.At(now), all)
+				err = a.answerFiles(c.Context(), set, own, said, clinical.At(now), all)
 			}
 			if err != nil {
 				return err
@@ -76,7 +77,7 @@ true or unknown.`,
 	}
 	c.Flags().StringVar(&path, "rules", "", "rule pack, or directory of packs and value sets")
 	c.Flags().StringVar(&at, "now", "", "the instant to answer for, as 2026-03-01T10:00:00Z (default: this instant)")
-	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of dates without a time, and of packs that name none")
+	from = addSiteFlags(c, siteKeys...)
 	c.Flags().BoolVar(&all, "all", false, "show every rule's truth; with --explain, explain every rule")
 	c.Flags().BoolVar(&why, "explain", false, "say why, of every rule that is true or unknown")
 	c.Flags().StringVar(&rule, "rule", "", "with --explain: only this rule, whatever it is")
@@ -84,8 +85,8 @@ true or unknown.`,
 }
 
 // answerFiles prints the answer for each patient.
-func (a *app) answerFiles(ctx context.Context, set *rules.Set, zone *time.Location, said *statements, now clinical.Instant, all bool) error {
-	answers, err := evaluate(ctx, set, zone, said.records, now, all)
+func (a *app) answerFiles(ctx context.Context, set *rules.Set, own site, said *statements, now clinical.Instant, all bool) error {
+	answers, err := evaluate(ctx, set, own, said.records, now, all)
 	if err != nil {
 		return err
 	}
@@ -111,8 +112,8 @@ func (a *app) printAnswer(answer *store.Answer) error {
 
 // evaluate applies the records in their order and answers for every patient in them, by id, at now. Rules
 // that the records bring along give way to the set.
-func evaluate(ctx context.Context, set *rules.Set, zone *time.Location, records []clinical.Record, now clinical.Instant, all bool) (_ []store.Answer, err error) {
-	m, err := newMemory(zone, set, processor.Observer{})
+func evaluate(ctx context.Context, set *rules.Set, own site, records []clinical.Record, now clinical.Instant, all bool) (_ []store.Answer, err error) {
+	m, err := newMemory(own, set, processor.Observer{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/vigil-cds/vigil/explain"
 	"github.com/vigil-cds/vigil/explain/record"
@@ -27,8 +26,8 @@ type explaining struct {
 const filesTopic = "files"
 
 // explainFiles prints why rules are as they are of each patient, by id, by the reference evaluator alone.
-func (a *app) explainFiles(ctx context.Context, set *rules.Set, zone *time.Location, said *statements, x explaining) error {
-	program, err := rules.Compile(set.Files, rules.CompileOptions{Zone: zone})
+func (a *app) explainFiles(ctx context.Context, set *rules.Set, own site, said *statements, x explaining) error {
+	program, err := rules.Compile(set.Files, own.options())
 	if err != nil {
 		return err
 	}

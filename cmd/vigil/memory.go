@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -29,12 +28,12 @@ type memory struct {
 const memoryStore = 64 << 20
 
 // newMemory starts empty, with a set active unless it is nil.
-func newMemory(zone *time.Location, set *rules.Set, o processor.Observer) (*memory, error) {
+func newMemory(own site, set *rules.Set, o processor.Observer) (*memory, error) {
 	s, err := store.Open("", store.Options{FS: vfs.NewMem(), Memory: memoryStore})
 	if err != nil {
 		return nil, err
 	}
-	m := &memory{store: s, sets: processor.NewRuleSets(rules.CompileOptions{Zone: zone}, s.RuleSet)}
+	m := &memory{store: s, sets: processor.NewRuleSets(own.options(), s.RuleSet)}
 	if m.partition, err = s.Partition(0); err == nil {
 		m.machine, err = processor.NewMachine(0, m.partition, m.sets, o)
 	}
@@ -90,10 +89,10 @@ type statements struct {
 	refused     *tally
 }
 
-func newStatements(zone *time.Location, now clinical.Instant) *statements {
+func newStatements(own site, now clinical.Instant) *statements {
 	medications := processor.NewMedications()
 	return &statements{
-		decoder: fhir.New(fhir.Options{Zone: zone, MaxBytes: 1 << 30, MaxDepth: 64, KnownUnit: knownUnits(nil), Medication: medications.Codes}),
+		decoder: fhir.New(fhir.Options{Zone: own.zone, MaxBytes: 1 << 30, MaxDepth: 64, KnownUnit: knownUnits(own.units), Medication: medications.Codes}),
 		now:     now, owners: map[string]string{}, medications: medications, refused: newTally(),
 	}
 }

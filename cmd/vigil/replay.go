@@ -17,7 +17,8 @@ import (
 )
 
 func (a *app) replayCommand() *cobra.Command {
-	var path, zone, prefix, until string
+	var path, prefix, until string
+	var from *siteFlags
 	c := &cobra.Command{
 		Use:   "replay [--rules PATH] DATA | FILE…",
 		Short: "Play a log again and print what fires and clears",
@@ -29,11 +30,11 @@ through the engine in memory, and prints each transition at the instant at which
   vigil replay vigil-data --output json > transitions.ndjson`,
 		Args: some("DATA or FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			location, err := time.LoadLocation(zone)
+			own, err := from.load()
 			if err != nil {
-				return misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
+				return err
 			}
-			r := &playback{app: a, zone: location}
+			r := &playback{app: a, site: own}
 			if until != "" {
 				t, err := time.Parse(time.RFC3339Nano, until)
 				if err != nil {
@@ -42,7 +43,7 @@ through the engine in memory, and prints each transition at the instant at which
 				r.until = clinical.At(t)
 			}
 			if path != "" {
-				if r.set, err = loadRules(path); err != nil {
+				if r.set, err = own.rules(path); err != nil {
 					return err
 				}
 			}
@@ -63,7 +64,7 @@ through the engine in memory, and prints each transition at the instant at which
 	}
 	c.Flags().StringVar(&path, "rules", "", "rule pack, or directory of packs and value sets (default: those in the log)")
 	c.Flags().StringVar(&until, "until", "", "let time pass until this instant after the last record")
-	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of dates without a time, and of packs that name none")
+	from = addSiteFlags(c, siteKeys...)
 	c.Flags().StringVar(&prefix, "prefix", "vigil-", "what the topics' names begin with")
 	return c
 }
@@ -77,7 +78,7 @@ func isDataDir(path string) bool {
 // playback plays records through an engine in memory, one for each partition of the log.
 type playback struct {
 	app   *app
-	zone  *time.Location
+	site  site
 	set   *rules.Set       // nil: the activations in the log
 	until clinical.Instant // 0: the last record
 
@@ -87,7 +88,7 @@ type playback struct {
 
 // memory starts the engine of one partition.
 func (r *playback) memory() (*memory, error) {
-	return newMemory(r.zone, r.set, processor.Observer{Transition: r.print})
+	return newMemory(r.site, r.set, processor.Observer{Transition: r.print})
 }
 
 func (r *playback) print(t *processor.Transition) {
@@ -125,7 +126,7 @@ func (r *playback) end(ctx context.Context, m *memory) error {
 }
 
 func (r *playback) files(ctx context.Context, names []string) (err error) {
-	said := newStatements(r.zone, clinical.At(time.Now()))
+	said := newStatements(r.site, clinical.At(time.Now()))
 	if err := said.read(names, r.app.stdin); err != nil {
 		return err
 	}

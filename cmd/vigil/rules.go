@@ -26,22 +26,19 @@ func (a *app) rulesCommand() *cobra.Command {
 	return c
 }
 
-// compile reads and compiles a path; the set comes back with faults, too. The units are the site's own.
-func compile(path, zone string, units map[string]string) (*rules.Set, *rules.Program, error) {
-	location, err := time.LoadLocation(zone)
-	if err != nil {
-		return nil, nil, misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
-	}
-	set, err := loadRules(path)
+// compile reads and compiles a path as it would run at the site; the set comes back with faults, too.
+func compile(path string, s site) (*rules.Set, *rules.Program, error) {
+	set, err := s.rules(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	program, err := rules.Compile(set.Files, rules.CompileOptions{Zone: location, Units: units})
+	program, err := rules.Compile(set.Files, s.options())
 	return set, program, err
 }
 
 func (a *app) rulesListCommand() *cobra.Command {
-	var server, configFile string
+	var server string
+	var from *siteFlags
 	var valueSets bool
 	c := &cobra.Command{
 		Use:   "list [PATH]",
@@ -56,11 +53,11 @@ func (a *app) rulesListCommand() *cobra.Command {
 				return misused("--valuesets lists those of files: name the PATH of a directory of packs")
 			}
 			if len(args) == 1 {
-				units, err := siteUnits(configFile)
+				own, err := from.load()
 				if err != nil {
 					return err
 				}
-				_, program, err := compile(args[0], "UTC", units)
+				_, program, err := compile(args[0], own)
 				if err != nil {
 					return err
 				}
@@ -100,7 +97,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 		},
 	}
 	addServerFlag(c, &server)
-	addConfigFlag(c, &configFile)
+	from = addSiteFlags(c, siteKeys...)
 	c.Flags().BoolVar(&valueSets, "valuesets", false, "list the value sets instead: their codes, versions and users")
 	return c
 }

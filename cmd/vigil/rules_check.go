@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +18,8 @@ import (
 const sarif = "sarif"
 
 func (a *app) rulesCheckCommand() *cobra.Command {
-	var (
-		zone, configFile string
-		builtin, strict  bool
-	)
+	var builtin, strict bool
+	var from *siteFlags
 	c := &cobra.Command{
 		Use:   "check PATH…",
 		Short: "Report every fault of rule packs, and what is probably a mistake",
@@ -45,21 +42,17 @@ The exit code is 1 when there are faults, and with --strict also when there are 
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			location, err := time.LoadLocation(zone)
-			if err != nil {
-				return misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
-			}
-			units, err := siteUnits(configFile)
+			own, err := from.load()
 			if err != nil {
 				return err
 			}
-			target := checked{set: rules.NewSet(packs.Files()...)}
+			target := checked{set: own.part(rules.NewSet(packs.Files()...))}
 			if !builtin {
-				if target, err = filesToCheck(args); err != nil {
+				if target, err = filesToCheck(args, own); err != nil {
 					return err
 				}
 			}
-			result, err := check(target.set, rules.CompileOptions{Zone: location, Units: units})
+			result, err := check(target.set, own.options())
 			if err != nil {
 				return err
 			}
@@ -72,8 +65,7 @@ The exit code is 1 when there are faults, and with --strict also when there are 
 			return nil
 		},
 	}
-	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of packs that name none")
-	addConfigFlag(c, &configFile)
+	from = addSiteFlags(c, siteKeys...)
 	c.Flags().BoolVar(&builtin, "builtin", false, "check the packs that this program brings along")
 	c.Flags().BoolVar(&strict, "strict", false, "fail on lints, too")
 	return c
@@ -94,9 +86,10 @@ func (c checked) path(name string) string {
 
 // filesToCheck reads files and directories as one set. Files keep the names that the other commands give
 // them, so that the set has the same hash, unless several paths make their names longer.
-func filesToCheck(paths []string) (checked, error) {
+func filesToCheck(paths []string, own site) (checked, error) {
 	out := checked{paths: map[string]string{}}
 	var files []clinical.File
+	whole := false
 	for _, path := range paths {
 		set, err := loadRules(path)
 		if err != nil {
@@ -106,6 +99,7 @@ func filesToCheck(paths []string) (checked, error) {
 		if err != nil {
 			return out, fmt.Errorf("reading rules: %w", err)
 		}
+		whole = whole || info.IsDir()
 		for _, f := range set.Files {
 			written := path
 			if info.IsDir() {
@@ -122,6 +116,11 @@ func filesToCheck(paths []string) (checked, error) {
 		}
 	}
 	out.set = rules.NewSet(files...)
+	if whole {
+		out.set = out.set.With(own.parameters)
+	} else {
+		out.set = own.part(out.set)
+	}
 	return out, nil
 }
 

@@ -17,7 +17,8 @@ import (
 )
 
 func (a *app) rulesPlanCommand() *cobra.Command {
-	var path, at, zone, configFile string
+	var path, at string
+	var from *siteFlags
 	var histories []string
 	c := &cobra.Command{
 		Use:   "plan RULE --rules PATH",
@@ -42,11 +43,11 @@ takes them: each part's truth, and until when it holds if nothing new is stated.
 					return misused("--now %s: write it as 2026-03-01T10:00:00Z", at)
 				}
 			}
-			units, err := siteUnits(configFile)
+			own, err := from.load()
 			if err != nil {
 				return err
 			}
-			set, program, err := compile(path, zone, units)
+			set, program, err := compile(path, own)
 			if err != nil {
 				return err
 			}
@@ -57,7 +58,7 @@ takes them: each part's truth, and until when it holds if nothing new is stated.
 			plan := pointer.NewPlan(program)
 			out := outlined(plan.Outline(rule), program)
 			if len(histories) > 0 {
-				if out.Patients, err = a.looks(set, rule, zone, histories, clinical.At(now)); err != nil {
+				if out.Patients, err = a.looks(set, rule, own, histories, clinical.At(now)); err != nil {
 					return err
 				}
 			}
@@ -71,8 +72,7 @@ takes them: each part's truth, and until when it holds if nothing new is stated.
 	c.Flags().StringVar(&path, "rules", "", "rule pack, or directory of packs and value sets")
 	c.Flags().StringArrayVar(&histories, "history", nil, "file of what is known of one or more patients; may be repeated")
 	c.Flags().StringVar(&at, "now", "", "with --history: the instant, as 2026-03-01T10:00:00Z (default: this instant)")
-	c.Flags().StringVar(&zone, "zone", "UTC", "time zone of packs that name none")
-	c.Flags().StringVar(&configFile, "config", "", "configuration file with the site's own units")
+	from = addSiteFlags(c, siteKeys...)
 	return c
 }
 
@@ -191,16 +191,12 @@ func plannedTree(n *rules.Node, program *rules.Program, settled map[int]bool) pl
 }
 
 // looks says how the rule stands for each patient in the files.
-func (a *app) looks(set *rules.Set, rule *rules.Rule, zone string, files []string, now clinical.Instant) ([]plannedLook, error) {
-	location, err := time.LoadLocation(zone)
-	if err != nil {
-		return nil, misused("--zone %s: use an IANA name such as Europe/Berlin", zone)
-	}
-	said := newStatements(location, now)
+func (a *app) looks(set *rules.Set, rule *rules.Rule, own site, files []string, now clinical.Instant) ([]plannedLook, error) {
+	said := newStatements(own, now)
 	if err := said.read(files, a.stdin); err != nil {
 		return nil, err
 	}
-	m, err := newMemory(location, set, processor.Observer{})
+	m, err := newMemory(own, set, processor.Observer{})
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +217,7 @@ func (a *app) looks(set *rules.Set, rule *rules.Rule, zone string, files []strin
 	if err != nil {
 		return nil, err
 	}
-	own, _ := plan.Program.Rule(rule.ID)
+	asked, _ := plan.Program.Rule(rule.ID)
 	var out []plannedLook
 	for _, id := range slices.Compact(patients) {
 		p, err := m.partition.LoadAll(id)
@@ -229,15 +225,15 @@ func (a *app) looks(set *rules.Set, rule *rules.Rule, zone string, files []strin
 			return nil, err
 		}
 		period := clinical.Never
-		for _, of := range plan.Periods(own, p.History) { // the latest that has begun
+		for _, of := range plan.Periods(asked, p.History) { // the latest that has begun
 			if of.Start <= now {
 				period = of.Start
 			}
 		}
-		l := plan.Look(own, period, p.History, now)
+		l := plan.Look(asked, period, p.History, now)
 		look := plannedLook{Patient: id, Truth: l.Truth.String(), Until: instantOf(l.Until)}
 		for i, atom := range l.Atoms {
-			look.Atoms = append(look.Atoms, plannedAtom{plan.Program.Atoms[own.Atoms[i]].Source, atom.Truth.String(), instantOf(atom.Until)})
+			look.Atoms = append(look.Atoms, plannedAtom{plan.Program.Atoms[asked.Atoms[i]].Source, atom.Truth.String(), instantOf(atom.Until)})
 		}
 		out = append(out, look)
 	}

@@ -22,7 +22,7 @@ import (
 
 // testOptions are how rules test was asked.
 type testOptions struct {
-	zone      string
+	from      *siteFlags
 	run       string
 	verbose   bool
 	junit     string
@@ -50,7 +50,7 @@ thresholds and windows a little, one at a time, and lists the changes that no ca
 		Args: some("PATH"),
 		RunE: func(c *cobra.Command, args []string) error { return a.testRules(args, o) },
 	}
-	c.Flags().StringVar(&o.zone, "zone", "UTC", "time zone of packs that name none")
+	o.from = addSiteFlags(c, siteKeys...)
 	c.Flags().StringVar(&o.run, "run", "", "run only cases whose \"rule: name\" matches this regular expression")
 	c.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "show the cases that pass, too")
 	c.Flags().StringVar(&o.junit, "junit", "", "write a report in JUnit XML to this file")
@@ -72,9 +72,9 @@ type tested struct {
 }
 
 func (a *app) testRules(paths []string, o testOptions) error {
-	zone, err := time.LoadLocation(o.zone)
+	own, err := o.from.load()
 	if err != nil {
-		return misused("--zone %s: use an IANA name such as Europe/Berlin", o.zone)
+		return err
 	}
 	wanted, err := regexp.Compile(o.run)
 	if err != nil {
@@ -86,7 +86,7 @@ func (a *app) testRules(paths []string, o testOptions) error {
 	began := time.Now()
 	out := tested{Passed: true, Cases: []rulesrun.Result{}, Faults: rules.Faults{}}
 	for _, path := range paths {
-		if err := a.testPath(path, zone, wanted, o, &out); err != nil {
+		if err := a.testPath(path, own, wanted, o, &out); err != nil {
 			return err
 		}
 	}
@@ -170,8 +170,8 @@ func (a *app) printTested(out *tested, o testOptions, took time.Duration) error 
 }
 
 // testPath runs the cases of one path, and adds what became of them.
-func (a *app) testPath(path string, zone *time.Location, wanted *regexp.Regexp, o testOptions, out *tested) error {
-	found, err := findCases(path)
+func (a *app) testPath(path string, own site, wanted *regexp.Regexp, o testOptions, out *tested) error {
+	found, err := findCases(path, own)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (a *app) testPath(path string, zone *time.Location, wanted *regexp.Regexp, 
 		out.Faults, out.Passed = append(out.Faults, faults...), false
 		return nil
 	}
-	suite, err := rulestest.NewSuite(found.files, rules.CompileOptions{Zone: zone})
+	suite, err := rulestest.NewSuite(found.files, own.options())
 	if err != nil {
 		return refuse(err)
 	}
@@ -213,7 +213,7 @@ func (a *app) testPath(path string, zone *time.Location, wanted *regexp.Regexp, 
 		return nil
 	}
 	until, shown := time.Now().Add(o.mutateFor), bar{}
-	mutation, err := rulesrun.Mutate(found.files, cases, rulesrun.MutateOptions{Compile: rules.CompileOptions{Zone: zone},
+	mutation, err := rulesrun.Mutate(found.files, cases, rulesrun.MutateOptions{Compile: own.options(),
 		Progress: func(done, of int) bool {
 			if shown.shown == nil && isTerminal(a.stderr) {
 				shown = bar{progressbar.NewOptions(of, progressbar.OptionSetWriter(a.stderr), progressbar.OptionShowCount(),
@@ -240,13 +240,15 @@ type foundCases struct {
 // findCases finds the rule set and the cases of a path: of a directory, all in it and below; of a pack, its
 // own file of cases, the pack being tested with the value sets beside it; of a file of cases, those of the
 // pack of its name, or where there is none of all packs beside it.
-func findCases(path string) (foundCases, error) {
+func findCases(path string, own site) (foundCases, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return foundCases{}, fmt.Errorf("reading rules: %w; name a rule pack, its test cases, or a directory of them", err)
 	}
 	if info.IsDir() {
-		return findAllCases(path)
+		found, err := findAllCases(path)
+		found.files = rules.NewSet(found.files...).With(own.parameters).Files
+		return found, err
 	}
 	all, err := findAllCases(filepath.Dir(path))
 	if err != nil {
@@ -266,6 +268,7 @@ func findCases(path string) (foundCases, error) {
 	if all.cases = only(all.cases, func(n string) bool { return n == cases }); len(all.cases) == 0 {
 		return foundCases{}, fmt.Errorf("%s has no test cases: write them to %s beside it", path, cases)
 	}
+	all.files = own.part(rules.NewSet(all.files...)).Files
 	return all, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vigil-cds/vigil/config"
 	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/rules"
 )
@@ -30,23 +28,6 @@ func (a *app) unitsCommand() *cobra.Command {
 	return c
 }
 
-// addConfigFlag adds the flag that names the service's configuration, for what of it rules depend on.
-func addConfigFlag(c *cobra.Command, file *string) {
-	c.Flags().StringVar(file, "config", "", "the service's configuration file, for the site's own spellings of units ["+config.FileVariable+"]")
-}
-
-// siteUnits is the site's own spellings of units.
-func siteUnits(file string) (map[string]string, error) {
-	if file == "" {
-		file = os.Getenv(config.FileVariable)
-	}
-	if file == "" {
-		return nil, nil
-	}
-	c, err := config.Load(config.Sources{File: file})
-	return c.Units, err
-}
-
 // spelling is a way to write a unit, and where it is said what it means.
 type spelling struct {
 	Spelling string `json:"spelling"`
@@ -55,7 +36,7 @@ type spelling struct {
 }
 
 func (a *app) unitsListCommand() *cobra.Command {
-	var file string
+	var from *siteFlags
 	c := &cobra.Command{
 		Use:   "list [UNIT]",
 		Short: "List the spellings that are read as a unit of UCUM, of all units or of one",
@@ -67,10 +48,11 @@ own under units: in its configuration.`,
   vigil units list --config vigil.yaml`,
 		Args: atMostOne("UNIT"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			site, err := siteUnits(file)
+			own, err := from.load()
 			if err != nil {
 				return err
 			}
+			site := own.units
 			only := ""
 			if len(args) == 1 {
 				unit, err := ucum.ParseLoose(args[0], site)
@@ -106,12 +88,13 @@ own under units: in its configuration.`,
 			return t.Flush()
 		},
 	}
-	addConfigFlag(c, &file)
+	from = addSiteFlags(c, "units")
 	return c
 }
 
 func (a *app) unitsConvertCommand() *cobra.Command {
-	var file, molarMass string
+	var molarMass string
+	var of *siteFlags
 	var valence int
 	c := &cobra.Command{
 		Use:   "convert NUMBER FROM TO",
@@ -126,10 +109,11 @@ func (a *app) unitsConvertCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			site, err := siteUnits(file)
+			own, err := of.load()
 			if err != nil {
 				return err
 			}
+			site := own.units
 			x, err := strconv.ParseFloat(args[0], 64)
 			if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 				return misused("%q is not a number", args[0])
@@ -166,6 +150,6 @@ func (a *app) unitsConvertCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&molarMass, "molar-mass", "", "molar mass of the substance, between mass and amount, as in \"113.12 g/mol\"")
 	c.Flags().IntVar(&valence, "valence", 0, "equivalents in a mole of it, between amount and equivalents")
-	addConfigFlag(c, &file)
+	of = addSiteFlags(c, "units")
 	return c
 }
