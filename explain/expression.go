@@ -232,10 +232,13 @@ func parts(e rules.Expr) []rules.Expr {
 		}
 		return items
 	case *rules.Points:
-		if e.When != nil {
+		switch {
+		case e.When == nil:
+			return []rules.Expr{e.Of}
+		case e.Of == nil:
 			return []rules.Expr{e.When}
 		}
-		return []rules.Expr{e.Of}
+		return []rules.Expr{e.When, e.Of}
 	case *rules.Lookup:
 		return e.Keys
 	}

@@ -126,6 +126,9 @@ func (m *misser) gains(e rules.Expr) []gain {
 	at := scope{term: func(t *rules.Term) rules.Value { return m.term(t, m.now) }}
 	var gains []gain
 	for _, item := range score.Items {
+		if item.Of != nil && item.When != nil && truth(item.When, at) == rules.False {
+			continue // its bands are not those that count for this patient
+		}
 		least, _ := points(item, at)
 		most := max(0, item.Number)
 		for i, band := range item.Bands {

@@ -36,17 +36,18 @@ func (x stretch) value() rules.Value {
 
 // points is the fewest and the most that an item can give, as far as it is known.
 func points(p *rules.Points, s scope) (least, greatest float64) {
-	var possible []float64
+	counts := rules.True
 	if p.When != nil {
-		switch truth(p.When, s) {
-		case rules.True:
-			possible = []float64{p.Number}
-		case rules.False:
-			possible = []float64{0}
-		default:
-			possible = []float64{0, p.Number}
-		}
-	} else {
+		counts = truth(p.When, s)
+	}
+	var possible []float64
+	if counts != rules.True {
+		possible = append(possible, 0)
+	}
+	if counts != rules.False && p.Of == nil {
+		possible = append(possible, p.Number)
+	}
+	if counts != rules.False && p.Of != nil {
 		of := evaluate(p.Of, s)
 		for _, b := range p.Bands {
 			if of.Kind != rules.Number || within(b.Band, p.Scale, of) {

@@ -81,3 +81,37 @@ func TestARuleShowsTheOtherItRefersToAndTheParametersInForce(t *testing.T) {
 		{Name: "raised", Pack: "kidney", Title: "Raised creatinine", Value: record.Value(rules.NumberOf(1.25)), Default: record.Value(rules.NumberOf(1.5)), Unit: "mg/dL", Site: true},
 	}, e.RuleSet.Parameters)
 }
+
+func TestBandsThatDoNotCountAreNotTheReason(t *testing.T) {
+	p := compiled(t, `pack: kidney
+inputs:
+  creatinine: {observation: ["loinc|2160-0"], unit: mg/dL}
+  dialysis: {procedure: ["snomed|302497006"]}
+scores:
+  strain:
+    - {when: not dialysis.exists('30d'), term: creatinine.last('7d'), bands: [[..1.1, 0], [1.2.., 2]]}
+    - {when: dialysis.exists('30d'), term: creatinine.last('7d'), bands: [[..4.9, 0], [5.0.., 3]]}
+rules:
+  - {id: strained, title: Strained, severity: warning, source: x, when: strain >= 2}
+  - {id: severe, title: Severe, severity: warning, source: x, when: strain >= 3}
+`)
+	r := NewReference(p)
+	e := r.Answer(ruleOf(t, p, "strained"), inOrder(result(noon-hour, 1.3)), noon, horizon, frame)
+	require.Equal(t, record.True, e.Truth)
+	items := e.Tree.Kids[0].Kids
+	require.Equal(t, []any{2.0, 0.0}, []any{items[0].Value.Num, items[1].Value.Num})
+	require.Equal(t, "creatinine.last('7d') [..4.9: 0, 5..: 3] if dialysis.exists('30d')", items[1].Source)
+	require.True(t, items[0].Kids[0].Decides && items[0].Kids[1].Decides)
+	require.False(t, items[1].Decides)
+
+	e = r.Answer(ruleOf(t, p, "severe"), inOrder(result(noon-hour, 1.3)), noon, horizon, frame)
+	require.Equal(t, record.False, e.Truth)
+	require.Equal(t, []bool{true, false}, []bool{e.Tree.Kids[0].Kids[1].Kids[0].Decides, e.Tree.Kids[0].Kids[1].Kids[1].Decides})
+	require.Empty(t, e.Miss.Blockers[0].Gains, "2 is all that the bands for this patient give")
+
+	e = r.Answer(ruleOf(t, p, "severe"), inOrder(), noon, horizon, frame)
+	require.Equal(t, record.False, e.Truth, "without dialysis no creatinine gives 3")
+	e = r.Answer(ruleOf(t, p, "strained"), inOrder(), noon, horizon, frame)
+	require.Equal(t, record.Unknown, e.Truth)
+	require.Equal(t, "creatinine.last('7d')", e.Terms[e.Missing[0].Term].Source)
+}

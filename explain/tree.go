@@ -125,6 +125,8 @@ func deciding(n *node, i int) bool {
 		return i == 0 || n.kids[0].value.Kind == rules.Missing
 	case "score": // all that could have made it greater, or only what made it as great as it is
 		return n.low || n.kids[i].value.Num != 0
+	case "points": // of bands that do not count only the condition
+		return i == 0 || n.kids[0].truth != rules.False
 	}
 	return true
 }

@@ -190,12 +190,13 @@
 //
 // A score is a sum of points over its items. `{when, points}` gives its points (which may be negative)
 // when the condition is true, and 0 when it is false; `{term, bands}` gives those of the band in which the
-// number lies. The bands of a list are in order, leave nothing out and do not overlap.
+// number lies, and `{when, term, bands}` gives those when the condition is true, and 0 when it is false. The
+// bands of a list are in order, leave nothing out and do not overlap.
 //
-// Each item has a least and a greatest number of points: when it is known, what it gives. When its condition
-// is unknown, the lesser and the greater of 0 and its points; when its number is missing, the least and the
-// greatest of all bands; of a bounded number, of those bands in which some such number lies (some number
-// less than 8 of "<8"). If these differ and the item says `unknown: x`, both are x. The score's least and
+// Each item has a least and a greatest number of points: when it is known, what it gives. When its number is
+// missing, the least and the greatest of all bands; of a bounded number, of those bands in which some such
+// number lies (some number less than 8 of "<8"). When its condition is unknown, the lesser of 0 and the least
+// of its points or bands, and the greater of 0 and the greatest. If these differ and the item says `unknown: x`, both are x. The score's least and
 // greatest are the sums of them. No item may ask hours_since or days_since.
 //
 // Where a score itself is a side of a comparison, with [a, b] its least and greatest (of another number

@@ -52,13 +52,17 @@ func (c *combinationCode) eval(values []Value, fact *evidence) Value {
 func (l *lowering) score(e *Score) scoreCode {
 	out := make(scoreCode, len(e.Items))
 	for i, item := range e.Items {
-		of := item.When
-		if of == nil {
-			of = item.Of
-		}
-		out[i] = itemCode{item, l.part(of)}
+		out[i] = itemCode{item, l.optional(item.When), l.optional(item.Of)}
 	}
 	return out
+}
+
+func (l *lowering) optional(e Expr) *code {
+	if e == nil {
+		return nil
+	}
+	c := l.part(e)
+	return &c
 }
 
 // scoreTest lowers a comparison that has a score as a side.

@@ -221,10 +221,10 @@ func (c *compiler) measured(e Expr) int {
 			add(item)
 		}
 	case *Points:
-		if e.When != nil {
-			add(e.When)
-		} else {
-			add(e.Of)
+		for _, part := range []Expr{e.When, e.Of} {
+			if part != nil {
+				add(part)
+			}
 		}
 	case *RuleRef:
 		if entry := c.entries[e.ID]; entry != nil {

@@ -27,12 +27,13 @@ type Score struct {
 }
 
 // Points is one item of a score: so many points when a condition is true, or by the band that a number
-// lies in. As an expression it is the number of points, missing while that is not known.
+// lies in, perhaps only when a condition is true. As an expression it is the number of points, missing while
+// that is not known.
 type Points struct {
-	When   Expr    // nil of a banded item
-	Number float64 // of points, when When is true
+	When   Expr    // nil of a banded item that counts always
+	Number float64 // of points, when When is true, of an item without bands
 
-	Of    Expr // the number of a banded item
+	Of    Expr // the number of a banded item; else nil
 	Scale Scale
 	Bands []BandPoints // ascending, without gap or overlap, open at both ends
 
@@ -50,13 +51,20 @@ type BandPoints struct {
 func (e *Score) String() string  { return written(e, (*Term).String) }
 func (e *Points) String() string { return written(e, (*Term).String) }
 
-// write is `3 if age >= 75`, or `resp_rate.last('12h') [..8: 3, 9..: 0]`.
+// points is `3 if age >= 75`, or `resp_rate.last('12h') [..8: 3, 9..: 0]`, the latter perhaps with an `if`, too.
 func (w *exprWriter) points(e *Points) {
-	if e.When != nil {
-		w.b.WriteString(strconv.FormatFloat(e.Number, 'g', -1, 64) + " if ")
-		w.write(e.When, bindDefault)
-		return
+	if e.Of != nil {
+		w.banded(e)
+	} else {
+		w.b.WriteString(strconv.FormatFloat(e.Number, 'g', -1, 64))
 	}
+	if e.When != nil {
+		w.b.WriteString(" if ")
+		w.write(e.When, bindDefault)
+	}
+}
+
+func (w *exprWriter) banded(e *Points) {
 	w.write(e.Of, bindSum)
 	w.b.WriteString(" [")
 	for i, b := range e.Bands {
@@ -73,33 +81,36 @@ type scoreCode []itemCode
 
 type itemCode struct {
 	*Points
-	code code // of When, or of Of
+	when, of *code // nil as When and Of are
 }
 
 // bounds are the least and the greatest that the score can be.
 func (s scoreCode) bounds(values []Value, fact *evidence) (least, greatest float64) {
 	for i := range s {
-		low, high := s[i].bounds(s[i].code.eval(values, fact))
+		low, high := s[i].bounds(values, fact)
 		least, greatest = least+low, greatest+high
 	}
 	return least, greatest
 }
 
-// bounds are the least and the greatest number of points where When, or Of, has the value.
-func (p *Points) bounds(v Value) (least, greatest float64) {
-	if p.When != nil {
-		switch v.Truth() {
-		case True:
-			return p.Number, p.Number
-		case False:
-			return 0, 0
-		}
-		least, greatest = min(0, p.Number), max(0, p.Number)
-	} else {
-		least, greatest = p.banded(v)
+// bounds are the least and the greatest number of points that the item can give.
+func (i *itemCode) bounds(values []Value, fact *evidence) (least, greatest float64) {
+	holds := True
+	if i.when != nil {
+		holds = i.when.eval(values, fact).Truth()
 	}
-	if least != greatest && p.Unknown.Kind == Number {
-		return p.Unknown.Num, p.Unknown.Num
+	if holds == False {
+		return 0, 0
+	}
+	least, greatest = i.Number, i.Number
+	if i.of != nil {
+		least, greatest = i.banded(i.of.eval(values, fact))
+	}
+	if holds == Unknown {
+		least, greatest = min(0, least), max(0, greatest)
+	}
+	if least != greatest && i.Unknown.Kind == Number {
+		return i.Unknown.Num, i.Unknown.Num
 	}
 	return least, greatest
 }
@@ -261,7 +272,7 @@ func (c *compiler) items(s *Score, p *pack, n *node) bool {
 	return len(s.Items) == len(n.items)
 }
 
-// item reads `{when, points}` or `{term, bands}`; nil after a fault.
+// item reads `{when, points}`, `{term, bands}` or `{when, term, bands}`; nil after a fault.
 func (c *compiler) item(p *pack, n *node) *Points {
 	r := reader{&c.report}
 	const example = "write `{when: patient.age >= 75, points: 2}`, or `{term: resp_rate.last('12h'), bands: [[..8, 3], [9..24, 0], [25.., 3]]}`"
@@ -271,9 +282,9 @@ func (c *compiler) item(p *pack, n *node) *Points {
 		return nil
 	}
 	conditional := keys["when"] != nil && keys["points"] != nil && keys["term"] == nil && keys["bands"] == nil
-	banded := keys["when"] == nil && keys["points"] == nil && keys["term"] != nil && keys["bands"] != nil
+	banded := keys["points"] == nil && keys["term"] != nil && keys["bands"] != nil
 	if !conditional && !banded {
-		c.add(n.at(), "an item of a score has `when` and `points`, or `term` and `bands`", example)
+		c.add(n.at(), "an item of a score has `when` and `points`, or `term` and `bands`, these perhaps with `when`", example)
 		return nil
 	}
 	item := &Points{}
@@ -282,14 +293,16 @@ func (c *compiler) item(p *pack, n *node) *Points {
 			item.Unknown = NumberOf(x)
 		}
 	}
+	if keys["when"] != nil {
+		item.When = c.inner(p, keys["when"])
+	}
 	if conditional {
 		item.Number, _ = c.number(p, keys["points"], "points")
-		item.When = c.inner(p, keys["when"])
 	} else {
 		item.Of = c.quantity(p, keys["term"])
 		c.bands(item, p, keys["bands"])
 	}
-	if len(c.faults) > before || item.When == nil && item.Of == nil {
+	if len(c.faults) > before || keys["when"] != nil && item.When == nil || banded && item.Of == nil {
 		return nil
 	}
 	return item

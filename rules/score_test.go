@@ -23,6 +23,7 @@ scores:
   exact: [{term: rate.last(), bands: [[..<9, 1], [9..<12, 2], [12.., 4]]}]
   assumed: [{when: coma.last() < 15, points: 3, unknown: 1}]
   lowering: [{when: coma.last() < 15, points: -3}, {term: rate.last(), bands: [[..-1, 1], [0.., 0]]}]
+  gated: [{when: coma.last() < 15, term: rate.last(), bands: [[..8, 3], [9..11, 1], [12.., -1]]}, {when: coma.last() >= 15, term: rate.last(), bands: [[..8, 5], [9.., 4]], unknown: 2}]
 tables:
   factor: {columns: [age, sex, k], rows: [[..17, any, 1], [18..64, female, 2], [18..64, male, 3]], else: 4}
   named: {columns: [rate, word], rows: [[..8, low], [9..<20.5, normal]]}
@@ -63,6 +64,10 @@ func TestAScoreIsComparedAsFarAsItIsKnown(t *testing.T) {
 		{below(9), 15.0, "exact == 1", yes}, {above(11.9), 15.0, "exact >= 2", yes}, {above(12), 15.0, "exact == 4", yes},
 		{8.0, nil, "assumed == 1", yes}, {8.0, 14.0, "assumed == 3", yes}, {8.0, 15.0, "assumed == 0", yes},
 		{0.0, nil, "lowering <= 0", yes}, {0.0, nil, "lowering < -3", no}, {0.0, nil, "lowering == 0", unknown}, {-0.5, 15.0, "lowering == 1", yes}, {-0.4, 15.0, "lowering == 0", yes},
+		{8.0, 14.0, "gated == 3", yes}, {12.0, 14.0, "gated == -1", yes}, {8.0, 15.0, "gated == 5", yes}, {9.0, 15.0, "gated == 4", yes},
+		{8.0, nil, "gated >= 2", yes}, {8.0, nil, "gated > 5", no}, {8.0, nil, "gated == 4", unknown}, {12.0, nil, "gated >= 1", yes}, {12.0, nil, "gated > 2", no},
+		{nil, 14.0, "gated >= -1", yes}, {nil, 14.0, "gated > 3", no}, {nil, 14.0, "gated <= 2", unknown}, {nil, 15.0, "gated == 2", yes}, {nil, nil, "gated <= 5", yes},
+		{below(8), 14.0, "gated == 3", yes}, {above(9), 14.0, "gated < 3", yes},
 		{8.0, nil, "news >= limit", yes}, {8.0, nil, "news >= rate.last()", no}, {8.0, nil, "news >= coma.last()", unknown},
 		{below(5), 15.0, "news >= rate.last()", unknown}, {above(30), 14.0, "news < rate.last()", yes},
 		{nil, 15.0, "news >= exact", unknown}, {8.0, 15.0, "news > exact", yes},

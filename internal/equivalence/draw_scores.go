@@ -74,7 +74,11 @@ func (d drawer) item() string {
 		return fmt.Sprintf("{when: %q, points: %v%s}", d.boolean(1), pick[any](d, 1, 1, 2, 3, -1, 0.5, "limit", "threshold"), unknown)
 	}
 	bands := pick(d, "[[..0.9, 3], [1.0..1.2, 1], [1.3..1.9, 0], [2.0.., 2]]", "[[..1, 2], [2.., 0]]", "[[..<1.5, 1], [1.5..<2, limit], [2.., 3]]", "[[..-1, 2], [0..1, -1], [2..2, 2], [3.., 1]]")
-	return fmt.Sprintf("{term: %q, bands: %s%s}", d.numeric(1), bands, unknown)
+	when := ""
+	if d.IntN(3) == 0 {
+		when = fmt.Sprintf("when: %q, ", d.boolean(1))
+	}
+	return fmt.Sprintf("{%sterm: %q, bands: %s%s}", when, d.numeric(1), bands, unknown)
 }
 
 // compiles reports whether the language admits the conditions over these inputs, under what the pack declares.

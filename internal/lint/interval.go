@@ -88,6 +88,9 @@ func numbers(e rules.Expr) (interval, bool) {
 			}
 			out = out.hull(exactly(b.Points))
 		}
+		if e.When != nil {
+			out = out.hull(exactly(0))
+		}
 		if e.Unknown.Kind == rules.Number {
 			out = out.hull(exactly(e.Unknown.Num))
 		}

@@ -133,10 +133,13 @@ func parts(e rules.Expr) []rules.Expr {
 		}
 		return out
 	case *rules.Points:
-		if e.When != nil {
+		switch {
+		case e.When == nil:
+			return []rules.Expr{e.Of}
+		case e.Of == nil:
 			return []rules.Expr{e.When}
 		}
-		return []rules.Expr{e.Of}
+		return []rules.Expr{e.When, e.Of}
 	}
 	return nil
 }

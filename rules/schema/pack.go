@@ -111,8 +111,8 @@ var Score = &Mapping{Name: "score", About: "A sum of points.", Keys: []Key{
 }}
 
 // Item is one item of a score.
-var Item = &Mapping{Name: "item", About: "An item of a score: a condition with its points, or a number with bands.", Keys: []Key{
-	{"when", condition, "The condition that gives the points.", false},
+var Item = &Mapping{Name: "item", About: "An item of a score: a condition with its points, or a number with bands, which may count only under a condition.", Keys: []Key{
+	{"when", condition, "The condition that gives the points, or under which the bands count.", false},
 	{"points", text, "The points, where the condition is true.", false},
 	{"term", text, "The number that the bands are of.", false},
 	{"bands", someOf(someOf(text)), "The bands with their points, as in [[..8, 3], [9..24, 0], [25.., 3]].", false},
