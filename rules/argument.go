@@ -8,6 +8,9 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
+// carryWord begins the text that says for how long a value stands at most.
+const carryWord = "carry "
+
 // said is a term's arguments as a pack writes them: what the op needs, the window, what it may be given.
 func (a Argument) said(op Op, w Window) string {
 	var parts []string
@@ -21,7 +24,7 @@ func (a Argument) said(op Op, w Window) string {
 		parts = append(parts, "'"+w.String()+"'")
 	}
 	if (op == DurationAbove || op == DurationBelow) && a.Millis > 0 {
-		parts = append(parts, "'carry "+Duration{Millis: a.Millis}.String()+"'")
+		parts = append(parts, "'"+carryWord+Duration{Millis: a.Millis}.String()+"'")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -43,8 +46,8 @@ func (k *checker) argument(n *ast.CallNode, op Op) (Argument, *ast.CallNode, boo
 			if !text {
 				break
 			}
-			if carried, carries := strings.CutPrefix(strings.TrimSpace(s.Value), "carry "); carries {
-				if arg.Millis, ok = k.exactLength(s, carried); !ok {
+			if carried, carries := strings.CutPrefix(strings.TrimSpace(s.Value)+" ", carryWord); carries {
+				if arg.Millis, ok = k.exactLength(s, strings.TrimSpace(carried)); !ok {
 					return arg, nil, false
 				}
 				rest.Arguments = rest.Arguments[:last]
@@ -98,6 +101,8 @@ func (k *checker) numberGiven(n *ast.CallNode, op Op) (float64, bool) {
 func (k *checker) exactLength(s *ast.StringNode, text string) (int64, bool) {
 	d, c := parseDuration(text)
 	switch {
+	case strings.HasPrefix(strings.TrimSpace(text), "-"):
+		k.faultAt(s, fmt.Sprintf("the length of time '%s' is negative", text), "drop the minus sign")
 	case c != nil:
 		k.faultAt(s, c.problem, c.hint)
 	case d.Months != 0:

@@ -7,6 +7,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/ucum"
 )
 
 // The functions of a `where`, besides those of its quantities, which are called by their unit: dose('mg').
@@ -146,7 +147,28 @@ func (k *checker) quantity(n *ast.CallNode, name *ast.IdentifierNode) (Expr, typ
 		k.faultAt(code, fmt.Sprintf("unknown unit %q", code.Value), "units are written in UCUM, as in mg, mL/h, [iU]: "+err.Error())
 		return nil, broken
 	}
+	if problem, hint := misplacedTime(name.Value, code.Value, unit.unit); problem != "" {
+		k.faultAt(code, problem, hint)
+		return nil, broken
+	}
 	return &AttributeRef{Name: name.Value, Unit: code.Value, unit: unit}, number
+}
+
+// misplacedTime says what is wrong with a rate in a unit that is not per time, and a dose in one that is.
+// Radioactivity (Bq, Ci) has the dimension of something per time by itself, and energy that of something
+// per time squared.
+func misplacedTime(attribute, code string, unit ucum.Unit) (problem, hint string) {
+	time := unit.TimeExponent()
+	if strings.Contains(code, "Bq") || strings.Contains(code, "Ci") {
+		time++
+	}
+	switch {
+	case attribute == clinical.AttrRate && time >= 0:
+		return fmt.Sprintf("%s is not a unit of a rate", code), fmt.Sprintf("a rate is so much per time, as in `rate('mL/h')`; how much was given at once is `dose('%s')`", code)
+	case attribute == clinical.AttrDose && time == -1:
+		return fmt.Sprintf("%s is not a unit of a dose", code), fmt.Sprintf("a dose is how much is given at once, as in `dose('mg')`; how much per time is `rate('%s')`", code)
+	}
+	return "", ""
 }
 
 // mixed reports two quantities side by side that are asked for in different units.

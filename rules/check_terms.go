@@ -242,7 +242,11 @@ func (k *checker) window(n *ast.CallNode, op Op, of Window) (Window, bool) {
 		k.fault(n.Arguments[0], "a window is a text", "write it in quotes, as in '48h' or '365d..8d'")
 		return Window{}, false
 	case len(n.Arguments) > 1:
-		k.fault(n.Arguments[1], fmt.Sprintf("`%s` takes one window", op), "both ends go in one text, as in '365d..8d'")
+		hint := "both ends go in one text, as in '365d..8d'"
+		if op == DurationAbove || op == DurationBelow {
+			hint += "; how long a value stands at most is said by '" + carryWord + "4h'"
+		}
+		k.fault(n.Arguments[1], fmt.Sprintf("`%s` takes one window", op), hint)
 		return Window{}, false
 	}
 	w, c := parseWindow(s.Value)

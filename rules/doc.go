@@ -40,9 +40,9 @@
 //   - A number (reference_low, reference_high, value_low, value_high) is in the input's unit, to which it is
 //     converted as the value is. A number that cannot be converted is missing; a reference limit beside a
 //     value that is no number is as sent.
-//   - A quantity (dose, rate) has a unit of its own and is asked for in a unit: dose('mg'), rate('mL/h'). It
-//     is missing where it was sent without a unit, or in one that cannot be converted. Two quantities
-//     stand side by side only in the same unit. dose_unit and rate_unit are the units as sent.
+//   - A quantity (dose, rate) has a unit of its own and is asked for in a unit: dose('mg'), rate('mL/h'); a
+//     rate in one per time, a dose in one that is not. It is missing where it was sent without a unit, or in
+//     one that cannot be converted. Two quantities stand side by side only in the same unit. dose_unit and rate_unit are the units as sent.
 //   - A time (start, end, authored) is compared with another time. start is the fact's clinical time, missing
 //     where it is not known; end is start for a fact at an instant, and for one that goes on an instant
 //     later than every other: it has not come yet, and is not missing. authored is when the resource says

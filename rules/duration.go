@@ -107,7 +107,11 @@ func parseDuration(s string) (Duration, *complaint) {
 		n, err := strconv.ParseInt(number, 10, 64)
 		if number == "" || word == "" && rest != "" || err != nil {
 			if joined := strings.Join(strings.Fields(s), ""); joined != s {
-				return Duration{}, &complaint{fmt.Sprintf("the length of time '%s' has blanks in it", s), fmt.Sprintf("drop them: '%s'", joined)}
+				hint := example
+				if _, c := parseDuration(joined); c == nil {
+					hint = fmt.Sprintf("drop them: '%s'", joined)
+				}
+				return Duration{}, &complaint{fmt.Sprintf("the length of time '%s' has blanks in it", s), hint}
 			}
 			return Duration{}, &complaint{fmt.Sprintf("'%s' is not a length of time", s), example}
 		}

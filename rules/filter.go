@@ -28,7 +28,7 @@ func (k *checker) filter(n *ast.CallNode, input *Input) (*Input, *ast.CallNode, 
 	case t == broken:
 		return nil, nil, false
 	case t != boolean:
-		k.fault(at, fmt.Sprintf("this is %s, not a condition", t), "the facts asked about are those of which a condition is true, as in `last('48h', value >= 1.5)`")
+		k.fault(at, fmt.Sprintf("this is %s, not a condition", t), "numbers and windows are written down, as in `nth(2, '7d')`; what is worked out here is a condition that picks the facts, as in `last('48h', value >= 1.5)`")
 		return nil, nil, false
 	case len(made.Terms) > MaxTerms:
 		k.fault(at, fmt.Sprintf("the condition asks %d different questions, more than %d", len(made.Terms), MaxTerms), "split it")

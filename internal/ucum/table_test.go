@@ -99,3 +99,19 @@ func TestMagnitudesOfTheTableAreReadExactly(t *testing.T) {
 		}
 	}
 }
+
+func TestTheExponentOfTime(t *testing.T) {
+	for code, want := range map[string]int{"1": 0, "mg": 0, "h": 1, "mL/h": -1, "/min": -1, "ug/kg/min": -1, "mg/(kg.h)": -1, "MBq": -1, "MBq/h": -2,
+		"kcal": -2, "kcal/d": -3, "[iU]/h": -1, "h/h": 0} {
+		u, err := Parse(code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := u.TimeExponent(); got != want {
+			t.Errorf("%s: %d, not %d", code, got, want)
+		}
+	}
+	if baseTable[timeDimension] != "s" {
+		t.Error("the base units are in another order")
+	}
+}

@@ -24,6 +24,9 @@ func (u Unit) Commensurable(v Unit) bool { return u.dims == v.dims }
 // {score}.
 func (u Unit) Dimensionless() bool { return u.dims == dimensions{} }
 
+// TimeExponent is the power of time in the unit's dimension: -1 of mL/h and of Bq, -2 of kcal, 0 of mg, 1 of h.
+func (u Unit) TimeExponent() int { return int(u.dims[timeDimension]) }
+
 // The dimensions: the standard's base units, then the amounts that this package
 // keeps apart, then one for each arbitrary unit.
 const (
