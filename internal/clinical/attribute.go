@@ -21,7 +21,7 @@ const (
 	AttrValueLow       = "value_low"       // number, in the value's unit: of a range
 	AttrValueHigh      = "value_high"      // number, in the value's unit: of a range
 	AttrClass          = "class"           // Encounter.class: "IMP", "AMB"
-	AttrReason         = "reason"          // every coding of reasonCode
+	AttrReason         = "reason"          // every coding of reasonCode, and of the Conditions of reasonReference
 	AttrDisposition    = "disposition"     // Encounter.hospitalization.dischargeDisposition
 	AttrBodySite       = "body_site"       //
 	AttrMethod         = "method"          //
@@ -179,7 +179,10 @@ var attributeTable = []AttributeInfo{
 	{AttrReason, AttributeCodes, []string{
 		"MedicationRequest.reasonCode", "MedicationAdministration.reasonCode", "MedicationStatement.reasonCode",
 		"Immunization.reasonCode", "Procedure.reasonCode", "Encounter.reasonCode", "ServiceRequest.reasonCode",
-		"DeviceUseStatement.reasonCode"}},
+		"DeviceUseStatement.reasonCode",
+		"MedicationRequest.reasonReference", "MedicationAdministration.reasonReference", "MedicationStatement.reasonReference",
+		"Immunization.reasonReference", "Procedure.reasonReference", "Encounter.reasonReference", "ServiceRequest.reasonReference",
+		"DeviceUseStatement.reasonReference"}},
 	{AttrReferenceHigh, AttributeNumber, []string{"Observation.referenceRange.high"}},
 	{AttrReferenceLow, AttributeNumber, []string{"Observation.referenceRange.low"}},
 	{AttrResourceType, AttributeCodes, []string{

@@ -16,7 +16,8 @@ type Bundle struct {
 
 // Entry is one entry of a Bundle. Its Body stands alone: references to other entries are relative
 // ("Patient/123"), it has an id, and a Medication of the same Bundle to which it refers lies in its
-// `contained`, under the id by which it is referred to.
+// `contained`, under the id by which it is referred to; so does the code of a Condition that it names as
+// its reason.
 type Entry struct {
 	Index    int
 	FullURL  string
@@ -80,10 +81,10 @@ func (d *Decoder) Bundle(data []byte) (*Bundle, error) {
 	}
 	out := &Bundle{Type: in.Type, Entries: make([]Entry, len(in.Entry))}
 	links := links{
-		byURL:       make(map[string]string, len(in.Entry)),
-		patients:    map[identifier]string{},
-		medications: map[string]json.RawMessage{},
-		room:        d.options.MaxBytes,
+		byURL:    make(map[string]string, len(in.Entry)),
+		patients: map[identifier]string{},
+		repeated: map[string]repeated{},
+		room:     d.options.MaxBytes,
 	}
 	seen := make(map[string]bool, len(in.Entry))
 	for i := range in.Entry {

@@ -74,7 +74,7 @@ func (m *mapper) deviceUse() {
 	var a attributes
 	a.token(clinical.AttrResourceType, m.root)
 	a.token(clinical.AttrStatus, r.Status)
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	a.codes(clinical.AttrBodySite, r.BodySite.codes())
 	m.written(recorded)
 	m.fact(clinical.KindDevice, codes, m.close(s.or(recorded), !over), 0, &clinical.Detail{Attributes: a.sorted()})

@@ -29,6 +29,13 @@
 // resource that refers to it changes nothing until that resource is sent again, in a newer version if it
 // has versions.
 //
+// # A reason on its own
+//
+// A resource that names a Condition as its reason (reasonReference) has every coding of it in its attribute
+// reason, beside those of reasonCode. The Condition is looked for among the contained resources and in the
+// same Bundle. One that came in another input is not: a diagnosis may change, and its patient may be
+// forgotten, while what refers to it stays as it was stated.
+//
 // # When it was
 //
 // A fact's Time is the clinical time that the resource states; where it states none, the time at which

@@ -43,7 +43,7 @@ func (m *mapper) encounter() {
 	}
 	a.token(clinical.AttrStatus, r.Status)
 	a.codes(clinical.AttrPriority, r.Priority.codes())
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	a.codes(clinical.AttrDisposition, r.Hospitalization.DischargeDisposition.codes())
 	s := m.close(m.period("period", r.Period), ongoing)
 	m.fact(clinical.KindEncounter, codes, s, 0, &clinical.Detail{Attributes: a.sorted()})

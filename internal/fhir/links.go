@@ -10,10 +10,10 @@ import (
 
 // links is what references inside a Bundle can mean.
 type links struct {
-	byURL       map[string]string          // fullUrl → Type/id
-	patients    map[identifier]string      // a Patient's identifier → id
-	medications map[string]json.RawMessage // id → resource
-	room        int                        // bytes that may yet be added by repeating medications
+	byURL    map[string]string     // fullUrl → Type/id
+	patients map[identifier]string // a Patient's identifier → id
+	repeated map[string]repeated   // Type/id → what is repeated where it is referred to
+	room     int                   // bytes that may yet be added by repeating
 }
 
 func (l *links) add(e *Entry, name string) {
@@ -36,9 +36,32 @@ func (l *links) add(e *Entry, name string) {
 				l.patients[i] = e.ID
 			}
 		}
-	case "Medication":
-		l.medications[e.ID] = withID(e.Body, e.ID)
+	case medicationType:
+		l.repeated[name] = repeated{e.Type, e.ID, withID(e.Body, e.ID)}
+	case conditionType:
+		if brief, ok := briefCondition(e.Body, e.ID); ok {
+			l.repeated[name] = repeated{e.Type, e.ID, brief}
+		}
 	}
+}
+
+// repeated is a resource of the Bundle that is put into those that refer to it, so that each stands alone:
+// a Medication, or what a Condition is that is the reason for something.
+type repeated struct {
+	typ, id string
+	body    json.RawMessage
+}
+
+// briefCondition is no more of a Condition than what it is; nothing of one that was entered in error.
+func briefCondition(body []byte, id string) (json.RawMessage, bool) {
+	var r struct {
+		Code               json.RawMessage `json:"code"`
+		VerificationStatus *concept        `json:"verificationStatus"`
+	}
+	if json.Unmarshal(body, &r) != nil || len(r.Code) == 0 || r.VerificationStatus.is(EnteredInError) {
+		return nil, false
+	}
+	return json.RawMessage(`{"resourceType":"Condition","id":` + quote(id) + `,"code":` + string(r.Code) + "}"), true
 }
 
 // linkKey compares urns without regard to case, as RFC 8141 does for urn:uuid.
@@ -56,19 +79,21 @@ type edit struct {
 }
 
 // rewrite makes the entry's body stand alone. Everything but the references it resolves, the id and
-// the medications it adds stays byte for byte as it was sent.
+// what it adds to `contained` stays byte for byte as it was sent.
 func (l *links) rewrite(e *Entry) *Fault {
 	edits := idEdits(e.Body, e.ID)
-	var medications []string
+	var referred []string // what it refers to that is to be repeated in it
 	containedAt := -1
 	element := patientElements[e.Type]
 	var subject *edit // where a reference would go into a patient element that has only an identifier
 	subjectHasReference := false
-	inSubject := false
+	inSubject, inReasons := false, false
 	walk(e.Body, func(m member) {
 		if m.depth == 1 {
-			inSubject = false
+			inSubject, inReasons = false, false
 			switch string(m.key) {
+			case reasonReference:
+				inReasons = true
 			case "contained":
 				if m.value[0] == '[' {
 					containedAt = m.at + 1
@@ -90,8 +115,8 @@ func (l *links) rewrite(e *Entry) *Fault {
 			edits = append(edits, edit{m.at, m.at + len(m.value), quote(name)})
 			text = name
 		}
-		if id, ok := strings.CutPrefix(text, "Medication/"); ok && l.medications[id] != nil {
-			medications = append(medications, id)
+		if to, ok := l.repeated[text]; ok && (to.typ == medicationType || inReasons) {
+			referred = append(referred, text)
 		}
 	})
 	if subject != nil && !subjectHasReference {
@@ -100,10 +125,10 @@ func (l *links) rewrite(e *Entry) *Fault {
 			edits = append(edits, *subject)
 		}
 	}
-	if e.Type != "Medication" {
-		add, ok := l.inlined(medications, e.Body, containedAt)
+	if e.Type != medicationType {
+		add, ok := l.inlined(referred, e.Body, containedAt)
 		if !ok {
-			return newFault(TooLarge, "", "the Bundle's medications, repeated where they are referred to, are larger than the limit",
+			return newFault(TooLarge, "", "the Bundle's medications and reasons, repeated where they are referred to, are larger than the limit",
 				"send the entry in a Bundle of its own, or raise the limit")
 		}
 		if add != "" {
@@ -143,23 +168,24 @@ func (l *links) patientByIdentifier(body []byte, element string) (string, bool) 
 	return id, ok
 }
 
-// inlined is the medications to add to the contained resources of body, which open at containedAt if
-// there are any, with the commas that go between; false when there is no room for them.
-func (l *links) inlined(ids []string, body []byte, containedAt int) (string, bool) {
+// inlined is what to add of these to the contained resources of body, which open at containedAt if there
+// are any, with the commas that go between; false when there is no room for it.
+func (l *links) inlined(names []string, body []byte, containedAt int) (string, bool) {
 	var held struct {
 		Contained []contained `json:"contained"`
 	}
-	if len(ids) == 0 || containedAt >= 0 && json.Unmarshal(body, &held) != nil {
+	if len(names) == 0 || containedAt >= 0 && json.Unmarshal(body, &held) != nil {
 		return "", true
 	}
 	var add []string
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
-		if findContained(held.Contained, "Medication", id) == nil {
-			if l.room -= len(l.medications[id]); l.room < 0 {
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		r := l.repeated[name]
+		if findContained(held.Contained, r.typ, r.id) == nil {
+			if l.room -= len(r.body); l.room < 0 {
 				return "", false
 			}
-			add = append(add, string(l.medications[id]))
+			add = append(add, string(r.body))
 		}
 	}
 	text := strings.Join(add, ",")

@@ -17,8 +17,42 @@ type medicine struct {
 	MedicationReference       *reference `json:"medicationReference"`
 }
 
+// reasons is why something is done: by a code, or by what is the matter with the patient.
 type reasons struct {
-	ReasonCode []concept `json:"reasonCode"`
+	ReasonCode      []concept   `json:"reasonCode"`
+	ReasonReference []reference `json:"reasonReference"`
+}
+
+const (
+	reasonReference = "reasonReference"
+	conditionType   = "Condition"
+)
+
+// reasonCodes is every coding of the reasons, with those of the Conditions that are referred to: of a
+// contained one, whether FHIR put it there (#id) or Bundle did (Condition/id). Of a reason that is not here
+// nothing is known.
+func (m *mapper) reasonCodes(r *reasons) []clinical.Code {
+	codes := codesOf(r.ReasonCode)
+	for i := range r.ReasonReference {
+		t := parseReference(r.ReasonReference[i].Reference)
+		if t.kind != containedTarget && (t.kind != literalTarget || t.typ != conditionType) {
+			continue
+		}
+		found := findContained(m.header.Contained, conditionType, t.id)
+		if found == nil {
+			continue
+		}
+		var c concept
+		if json.Unmarshal(found.Code, &c) != nil {
+			continue
+		}
+		for _, code := range c.codes() {
+			if !slices.Contains(codes, code) {
+				codes = append(codes, code)
+			}
+		}
+	}
+	return codes
 }
 
 // dosage is Dosage, and with its direct dose and rate MedicationAdministration.dosage.
@@ -78,7 +112,7 @@ func (m *mapper) medicationRequest() {
 	a.token(clinical.AttrPriority, r.Priority)
 	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrCategory, codesOf(r.Category))
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	m.written(written)
 	a.negated(r.DoNotPerform)
 	m.dosages("dosageInstruction", r.DosageInstruction, &a)
@@ -110,7 +144,7 @@ func (m *mapper) medicationAdministration() {
 	var a attributes
 	a.codes(clinical.AttrStatusReason, codesOf(r.StatusReason))
 	a.codes(clinical.AttrCategory, r.Category.codes())
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	a.negated(r.Status == "not-done")
 	if r.Dosage != nil {
 		m.dosage("dosage", r.Dosage, &a)
@@ -150,7 +184,7 @@ func (m *mapper) medicationStatement() {
 	var a attributes
 	a.codes(clinical.AttrStatusReason, codesOf(r.StatusReason))
 	a.codes(clinical.AttrCategory, r.Category.codes())
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	m.written(asserted)
 	a.negated(r.Status == "not-taken")
 	m.dosages("dosage", r.Dosage, &a)

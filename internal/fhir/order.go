@@ -56,7 +56,7 @@ func (m *mapper) order() {
 	a.token(clinical.AttrPriority, r.Priority)
 	a.codes(clinical.AttrCategory, codesOf(r.Category))
 	a.codes(clinical.AttrBodySite, codesOf(r.BodySite))
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	m.written(written)
 	a.negated(r.DoNotPerform)
 	m.fact(clinical.KindOrder, r.Code.codes(), m.close(s.or(due), !over), 0, &clinical.Detail{Attributes: a.sorted()})

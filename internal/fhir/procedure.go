@@ -38,7 +38,7 @@ func (m *mapper) procedure() {
 	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrCategory, r.Category.codes())
 	a.codes(clinical.AttrBodySite, codesOf(r.BodySite))
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	a.negated(r.Status == "not-done")
 	m.fact(clinical.KindProcedure, r.Code.codes(), m.close(s, ongoing), 0, &clinical.Detail{Attributes: a.sorted()})
 }
@@ -80,7 +80,7 @@ func (m *mapper) immunization() {
 	a.codes(clinical.AttrStatusReason, r.StatusReason.codes())
 	a.codes(clinical.AttrBodySite, r.Site.codes())
 	a.codes(clinical.AttrRoute, r.Route.codes())
-	a.codes(clinical.AttrReason, codesOf(r.ReasonCode))
+	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	a.negated(r.Status == "not-done")
 	if q := r.DoseQuantity; q != nil {
 		if n, ok := m.number("doseQuantity.value", q.Value); ok {
