@@ -44,6 +44,8 @@ func (r *reading) anchored(t *rules.Term, s Statement) rules.Value {
 	switch {
 	case t.Op == rules.Overlaps:
 		return rules.BoolOf(len(r.besides(t, s)) > 0)
+	case t.Op == rules.Active:
+		return rules.BoolOf(len(r.around(t, s)) > 0)
 	case t.Window.During:
 		return r.answer(t, between(r.input(t.Input), s.Fact.Time, s.Fact.End), s.Fact.Time)
 	}
@@ -68,8 +70,10 @@ func (r *reading) around(t *rules.Term, s Statement) []member {
 		return r.latestPerson()
 	case t.Op == rules.Overlaps:
 		return r.besides(t, s)
+	case t.Op == rules.Active && t.Window.During:
+		return meeting(r.input(t.Input), s.Fact.Time, s.Fact.End)
 	case t.Op == rules.Active:
-		return holding(r.input(t.Input), s.Fact.Time)
+		return r.holding(t, s.Fact.Time)
 	case t.Window.During:
 		return between(r.input(t.Input), s.Fact.Time, s.Fact.End)
 	}

@@ -163,7 +163,7 @@ func (w *witness) evidence(rule *rules.Rule, enough map[uint64]bool) (terms []re
 	return terms, facts, suffices
 }
 
-// seen is the facts that a term looks at: those of its window; those whose period holds for active; the
+// seen is the facts that a term looks at: those of its window; those whose period meets it for active; the
 // statement about the patient's person.
 func (w *witness) seen(t *rules.Term) []member {
 	switch {
@@ -173,13 +173,8 @@ func (w *witness) seen(t *rules.Term) []member {
 		return w.speaksOf(t.Each).facts
 	case t.Op == rules.Overlaps:
 		return w.beside(t, w.now)
-	case t.Op == rules.Active && t.Each != 0:
-		if s := w.speaksOf(t.Each); s.there() && (t.Window.At == rules.AtStart || s.Ended(w.now)) {
-			return holding(w.input(t.Input), s.anchor(t.Window.At))
-		}
-		return nil
 	case t.Op == rules.Active:
-		return holding(w.input(t.Input), w.now)
+		return w.holding(t, w.now)
 	}
 	return w.window(t, w.now)
 }
@@ -248,7 +243,8 @@ func (w *witness) describe(t *rules.Term, shown []member) record.Term {
 		where = append(where, e.String())
 	}
 	out.Where = strings.Join(where, " and ")
-	if earliest, latest := w.bounds(t, w.now); t.Op != rules.Active && t.Op != rules.Overlaps && !t.Op.OfPeriod() && earliest <= latest {
+	unwindowed := t.Op == rules.Active && t.Window.All || t.Op == rules.Overlaps || t.Op.OfPeriod()
+	if earliest, latest := w.bounds(t, w.now); !unwindowed && earliest <= latest {
 		out.Window = &record.Window{Text: windowText(t.Window), To: record.Instant(latest)}
 		if earliest != clinical.Never {
 			from := record.Instant(earliest)

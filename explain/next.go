@@ -163,7 +163,7 @@ func (r *reading) outlasts(t *rules.Term, now clinical.Instant) clinical.Instant
 		return r.personOutlasts(t.Op, now)
 	}
 	if t.Op == rules.Active {
-		return r.activeOutlasts(r.input(t.Input), now)
+		return r.activeOutlasts(t, now)
 	}
 	first := clinical.Forever
 	facts := r.input(t.Input)
@@ -222,24 +222,34 @@ func lastIndex(facts []member, is func(member) bool) int {
 	return i
 }
 
-// activeOutlasts is when the last of the periods that hold now has ended, or else the next begins.
-func (r *reading) activeOutlasts(facts []member, now clinical.Instant) clinical.Instant {
-	if len(holding(facts, now)) > 0 {
+// activeOutlasts is when the last of the periods that hold, or held in the window, has ended or left it, or
+// else the next begins or comes into it.
+func (r *reading) activeOutlasts(t *rules.Term, now clinical.Instant) clinical.Instant {
+	facts := r.input(t.Input)
+	earliest, latest := r.bounds(t, now)
+	if held := r.holding(t, now); len(held) > 0 {
 		end := now
-		for _, m := range facts {
-			if m.Fact.Time <= now {
-				end = max(end, m.Fact.End)
+		for i, m := range held {
+			if i == 0 || m.Fact.End > end {
+				end = m.Fact.End
 			}
 		}
-		if end >= horizon {
+		switch {
+		case end >= horizon:
 			return clinical.Forever
+		case t.Window.All:
+			return end + 1
 		}
-		return end + 1
+		return r.comes(t.Window.From, end+1, now-earliest)
 	}
-	if i := since(facts, now+1); i < len(facts) {
+	i := since(facts, latest+1)
+	switch {
+	case i == len(facts):
+		return clinical.Forever
+	case t.Window.All:
 		return facts[i].Fact.Time
 	}
-	return clinical.Forever
+	return r.comes(t.Window.To, facts[i].Fact.Time, now-latest)
 }
 
 // personOutlasts is the birth, the next completed year or month of age, or the death.

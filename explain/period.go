@@ -127,9 +127,22 @@ func (r *reading) inPeriod(t *rules.Term, now clinical.Instant) rules.Value {
 	case t.Op == rules.HoursSinceEnd:
 		return rules.NumberOf(float64(now-s.End) / 3_600_000)
 	case t.Op == rules.Active:
-		return rules.BoolOf(len(holding(r.input(t.Input), s.anchor(t.Window.At))) > 0)
+		return rules.BoolOf(len(r.heldIn(t, now)) > 0)
 	}
 	return r.answer(t, r.window(t, now), now)
+}
+
+// heldIn is the facts that have begun and held at some instant of a window about the period: of one without ends
+// as of its start or end, at that instant.
+func (r *reading) heldIn(t *rules.Term, now clinical.Instant) []member {
+	earliest, latest := r.limits(t, now)
+	if latest < earliest {
+		return nil
+	}
+	if t.Window.All {
+		earliest = latest
+	}
+	return meeting(r.input(t.Input), earliest, min(latest, now))
 }
 
 func (s *span) anchor(a rules.Anchor) clinical.Instant {
@@ -185,12 +198,15 @@ func (r *reading) inPeriodUntil(t *rules.Term, now clinical.Instant) clinical.In
 		}
 		return s.End + 1
 	}
-	if t.Op.OfPeriod() || t.Op == rules.Active {
+	if t.Op.OfPeriod() {
 		return clinical.Forever
 	}
 	earliest, latest := clinical.Never, s.End
 	if t.Op != rules.Overlaps {
 		earliest, latest = r.limits(t, now)
+	}
+	if t.Op == rules.Active { // which may have begun before
+		earliest = clinical.Never
 	}
 	facts := r.input(t.Input)
 	if i := since(facts, max(earliest, now+1)); i < len(facts) && facts[i].Fact.Time <= latest {

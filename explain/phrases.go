@@ -69,7 +69,9 @@ func inWindowOf(w rules.Window) string {
 	return " between " + length(reversed(w.From)) + " and " + length(reversed(w.To)) + " after" + of
 }
 
-func reversed(d rules.Duration) rules.Duration { return rules.Duration{Months: -d.Months, Millis: -d.Millis} }
+func reversed(d rules.Duration) rules.Duration {
+	return rules.Duration{Months: -d.Months, Millis: -d.Millis}
+}
 
 // length is a length of time in words: "7 days", "48 hours", "1 year 6 months".
 func length(d rules.Duration) string {

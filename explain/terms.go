@@ -19,7 +19,7 @@ func (r *reading) term(t *rules.Term, now clinical.Instant) rules.Value {
 	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
 		return r.patient(t.Op, now)
 	case rules.Active:
-		return rules.BoolOf(len(holding(r.input(t.Input), now)) > 0)
+		return rules.BoolOf(len(r.holding(t, now)) > 0)
 	}
 	return r.answer(t, r.window(t, now), now)
 }
@@ -83,15 +83,27 @@ func since(facts []member, t clinical.Instant) int {
 	return sort.Search(len(facts), func(i int) bool { return facts[i].Fact.Time >= t })
 }
 
-// holding is the facts that have begun and not ended.
-func holding(facts []member, now clinical.Instant) []member {
-	var held []member
+// holding is the facts that hold now, or that held at some instant of the term's window.
+func (r *reading) holding(t *rules.Term, now clinical.Instant) []member {
+	earliest, latest := r.bounds(t, now)
+	if t.Each != 0 {
+		return r.heldIn(t, now)
+	}
+	if t.Window.All {
+		earliest = now
+	}
+	return meeting(r.input(t.Input), earliest, latest)
+}
+
+// meeting is the facts whose period shares an instant with that from earliest to latest.
+func meeting(facts []member, earliest, latest clinical.Instant) []member {
+	var met []member
 	for _, m := range facts {
-		if m.Fact.Time <= now && now <= m.Fact.End {
-			held = append(held, m)
+		if m.Fact.Time <= latest && m.Fact.End >= earliest {
+			met = append(met, m)
 		}
 	}
-	return held
+	return met
 }
 
 // times answers about when the facts were, whether or not they carry a value.

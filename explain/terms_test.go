@@ -115,6 +115,12 @@ func TestTerms(t *testing.T) {
 		{"not active after its end", inOrder(period(noon-hour, noon-1)), hypertension, rules.Active, always, false},
 		{"not active before its start", inOrder(period(noon+1, clinical.Forever)), hypertension, rules.Active, always, false},
 		{"active by a fact other than the latest", inOrder(period(noon-2*hour, clinical.Forever), period(noon-hour, noon-hour)), hypertension, rules.Active, always, true},
+		{"active in a window: begun before it and still going on", inOrder(period(noon-48*hour, clinical.Forever)), hypertension, rules.Active, window(24*hour, 0), true},
+		{"active in a window: ended at its first instant", inOrder(period(noon-48*hour, noon-24*hour)), hypertension, rules.Active, window(24*hour, 0), true},
+		{"not active in a window: ended before it", inOrder(period(noon-48*hour, noon-24*hour-1)), hypertension, rules.Active, window(24*hour, 0), false},
+		{"active in a window: begun at its last instant", inOrder(period(noon-hour, clinical.Forever)), hypertension, rules.Active, window(24*hour, hour), true},
+		{"not active in a window: begun after it", inOrder(period(noon-hour+1, clinical.Forever)), hypertension, rules.Active, window(24*hour, hour), false},
+		{"not active in a window: ends tomorrow, begins tomorrow", inOrder(period(noon+hour, noon+48*hour)), hypertension, rules.Active, window(24*hour, 0), false},
 		{"active of none", none, hypertension, rules.Active, always, false},
 	}
 	for _, c := range cases {

@@ -84,15 +84,7 @@ func (r *reading) edge(t *rules.Term, now clinical.Instant) clinical.Instant {
 	}
 	facts := r.input(t.Input)
 	if t.Op == rules.Active {
-		if i := since(facts, now+1); i < len(facts) {
-			consider(facts[i].Fact.Time)
-		}
-		for i := range facts {
-			if end := facts[i].Fact.End; end < horizon {
-				consider(end + 1)
-			}
-		}
-		return first
+		return r.activeEdge(t, now)
 	}
 	earliest, latest := r.bounds(t, now)
 	if i := since(facts, latest+1); i < len(facts) {
@@ -103,6 +95,28 @@ func (r *reading) edge(t *rules.Term, now clinical.Instant) clinical.Instant {
 		if i := since(facts, earliest); i < len(facts) {
 			consider(reaches(t.Window.From, facts[i].Fact.Time+1, r.program.Zone))
 		}
+	}
+	return first
+}
+
+// activeEdge is the edge of active: a period begins or comes into the window, or has ended or left it.
+func (r *reading) activeEdge(t *rules.Term, now clinical.Instant) clinical.Instant {
+	facts := r.input(t.Input)
+	earliest, latest := r.bounds(t, now)
+	if t.Window.All {
+		earliest = now
+	}
+	first, end := clinical.Forever, clinical.Forever
+	if i := since(facts, latest+1); i < len(facts) {
+		first = reaches(t.Window.To, facts[i].Fact.Time, r.program.Zone)
+	}
+	for _, m := range facts {
+		if m.Fact.End >= earliest {
+			end = min(end, m.Fact.End)
+		}
+	}
+	if end < horizon {
+		first = min(first, reaches(t.Window.From, end+1, r.program.Zone))
 	}
 	return first
 }

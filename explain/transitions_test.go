@@ -38,6 +38,8 @@ func TestTransitions(t *testing.T) {
 			[]Change{{instant("2024-03-15T06:00:00Z") + 1, no}}},
 		{"a period begins and ends", term(hypertension, rules.Active, always), inOrder(period(noon, noon+hour)),
 			[]Change{{noon, yes}, {noon + hour + 1, no}}},
+		{"a period comes into a window and has left it", term(hypertension, rules.Active, window(3*hour, hour)), inOrder(period(noon, noon+2*hour)),
+			[]Change{{noon + hour, yes}, {noon + 5*hour + 1, no}}},
 		{"a birthday", age(">=", 44), inOrder(person(instant("1980-03-16T00:00:00Z"), clinical.Forever)),
 			[]Change{{instant("2024-03-16T00:00:00Z"), yes}}},
 		{"a birth", age("<", 1), inOrder(person(noon, clinical.Forever)), []Change{{noon, yes}}},

@@ -73,7 +73,7 @@ func lifeOf(t *rules.Term) Life {
 		return Death
 	case t.Op.OfPatient():
 		return Birthdays
-	case t.Op == rules.Active && t.Window.At == rules.AtNow, t.Op == rules.Ended, t.Window.At == rules.AtEnd:
+	case t.Op == rules.Active && t.Window.All && t.Each == 0, t.Op == rules.Ended, t.Window.At == rules.AtEnd:
 		return Ending
 	case t.Op.Elapsed():
 		return Elapsing

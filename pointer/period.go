@@ -142,8 +142,8 @@ func (q *question) about(p *period) (clinical.Instant, bool) {
 			}
 		}
 		from, to = w.Lower(anchor, q.zone), w.Upper(anchor, q.zone)
-		if q.term.Op == rules.Active {
-			q.now = anchor
+		if q.term.Op == rules.Active && w.All {
+			from = anchor
 		}
 	}
 	q.still, q.facts.limit = true, to
@@ -159,17 +159,16 @@ func (q *question) resolveIn(p *period) (rules.Value, clinical.Instant) {
 	case q.term.Op.OfPeriod():
 		return q.ofPeriod(p)
 	case q.term.Op == rules.Overlaps:
-		return q.meets(p)
+		return q.meets(p.Start, p.End, p.facts)
 	}
 	until, ok := q.about(p)
 	if !ok {
 		return rules.Value{}, until
 	}
-	v, until := q.resolve()
-	if q.term.Op == rules.Active { // as of an instant that stands still
-		until = clinical.Forever
+	if q.term.Op == rules.Active {
+		return q.meets(q.lower, q.facts.limit, nil)
 	}
-	return v, until
+	return q.resolve()
 }
 
 func (q *question) ofPeriod(p *period) (rules.Value, clinical.Instant) {
@@ -194,8 +193,8 @@ func (q *question) ofPeriod(p *period) (rules.Value, clinical.Instant) {
 	return rules.Value{}, ends
 }
 
-// meets says whether a fact that has begun, other than those that make the period, shares an instant with it.
-func (q *question) meets(p *period) (rules.Value, clinical.Instant) {
+// meets says whether a fact that has begun, and is none of those besides, shares an instant with a stretch of time.
+func (q *question) meets(from, to clinical.Instant, besides []uint64) (rules.Value, clinical.Instant) {
 	if len(q.facts.series) == 0 {
 		return rules.BoolOf(false), clinical.Forever
 	}
@@ -204,9 +203,9 @@ func (q *question) meets(p *period) (rules.Value, clinical.Instant) {
 	for {
 		f, ok := w.next()
 		switch {
-		case !ok || f.entry.Time > p.End:
+		case !ok || f.entry.Time > to:
 			return rules.BoolOf(false), clinical.Forever
-		case f.entry.End < p.Start || slices.Contains(p.facts, f.entry.Seq):
+		case f.entry.End < from || slices.Contains(besides, f.entry.Seq):
 		case f.entry.Time > q.now:
 			return rules.BoolOf(false), f.entry.Time
 		default:

@@ -226,7 +226,11 @@ func (q *question) firstTime() (rules.Value, clinical.Instant) {
 func (q *question) active() (rules.Value, clinical.Instant) {
 	var w walk
 	w.from(&q.facts, clinical.Never, false)
-	until, active := clinical.Never, false // until: the latest end seen
+	lower := q.lower
+	if q.term.Window.All {
+		lower = q.upper // without a window: what holds now
+	}
+	until, active := clinical.Never, false // until: when the last of those seen has gone
 	for {
 		f, ok := w.next()
 		if !ok {
@@ -234,23 +238,34 @@ func (q *question) active() (rules.Value, clinical.Instant) {
 		}
 		e := f.entry
 		switch {
-		case e.Time <= q.now:
-			if e.End >= q.now {
-				active, until = true, max(until, e.End)
+		case e.Time <= q.upper:
+			if e.End >= lower {
+				active, until = true, max(until, q.ceases(e.End))
 			}
-		case e.End < e.Time:
+		case q.ceases(e.End) <= q.enters(e.Time): // it is gone before it can be seen
 		case !active:
-			return rules.BoolOf(false), e.Time
-		case until == clinical.Forever || e.Time > until+1:
-			return rules.BoolOf(true), later(until, 1)
+			return rules.BoolOf(false), q.enters(e.Time)
+		case q.enters(e.Time) > until:
+			return rules.BoolOf(true), until
 		default:
-			until = max(until, e.End)
+			until = max(until, q.ceases(e.End))
 		}
 	}
 	if !active {
 		return rules.BoolOf(false), clinical.Forever
 	}
-	return rules.BoolOf(true), later(until, 1)
+	return rules.BoolOf(true), until
+}
+
+// ceases is the first instant at which a period that ends at t no longer counts as active.
+func (q *question) ceases(t clinical.Instant) clinical.Instant {
+	switch {
+	case t == clinical.Forever:
+		return clinical.Forever
+	case q.term.Window.All:
+		return later(t, 1)
+	}
+	return q.leaves(t)
 }
 
 // person answers the terms about the patient, from the latest stated person.

@@ -281,10 +281,14 @@ func (s *settlement) seenFrom(t *rules.Term, e *Entry) (from, to clinical.Instan
 	switch {
 	case t.Op.OfPatient():
 		return clinical.Never, clinical.Forever
-	case t.Op == rules.Active:
+	case t.Op == rules.Active && t.Window.All:
 		return e.Time, e.End
-	case t.Op == rules.Overlaps:
+	case t.Op == rules.Overlaps, t.Op == rules.Active && t.Window.During:
 		return clinical.Never, e.End
+	case t.Op == rules.Active && e.End == clinical.Forever:
+		return firstInstant(t.Window.To, e.Time, zone), clinical.Forever
+	case t.Op == rules.Active:
+		return firstInstant(t.Window.To, e.Time, zone), firstInstant(t.Window.From, e.End+1, zone) - 1
 	case t.Window.During:
 		return clinical.Never, e.Time
 	case t.Window.All:

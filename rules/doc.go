@@ -63,6 +63,7 @@
 //
 //	'after 5m'     sees time <= t <= time+5m; 'after 1h..6h' sees time+1h <= t <= time+6h
 //	x.during().op() asks about the facts with time <= t <= end: those within the fact's own period
+//	               (active() of them: those whose period shares an instant with it)
 //	x.overlaps()   boolean: another fact of x has a period that shares an instant with the fact's own
 //	               (both ends belong to a period; a fact at an instant is a period of that instant)
 //
@@ -110,7 +111,8 @@
 //	           With one more argument, 'carry 4h', none stands for longer than that. 0 of one value.
 //	last_time first_time   time of the latest, earliest fact
 //	hours_since days_since number: from the latest fact of the window to now, in hours, in days of 24 hours
-//	active     boolean: some fact of the input with time <= now has now <= end (no window is taken)
+//	active     boolean: some fact of the input holds: time <= now <= end. With a window some fact held at some
+//	           instant of it: its period has an instant in common with the window (both ends belong to both)
 //	overlaps   boolean: see derived inputs, and rules for each period
 //	start end ended hours_since_start hours_since_end   see rules for each period
 //	patient.age patient.age_months   completed years, months at now, in the pack's zone, by the calendar:
@@ -226,7 +228,8 @@
 //	ended              boolean: is end < now
 //	hours_since_start  number: from start to now, in hours. hours_since_end: from end to now, missing until it
 //	                   has ended. Both are compared as hours_since is.
-//	x.during().op()    about the facts of x with start <= time <= end
+//	x.during().op()    about the facts of x with start <= time <= end (active: those whose period has an instant in
+//	                   common with it)
 //	x.at_start().op('48h')  as of start: what is called now in windows is then the start, and 'after 6h' looks ahead of
 //	                   it. x.at_end().op() is the same as of end, and missing (also exists and count) until the
 //	                   period has ended. hours_since and days_since cannot be asked so.

@@ -28,7 +28,7 @@ func (o Op) Elapsed() bool {
 }
 
 // windowed reports whether the term may have a window.
-func (o Op) windowed() bool { return o < Active }
+func (o Op) windowed() bool { return o <= Active }
 
 // numeric reports whether the term asks for numbers of its input.
 func (o Op) numeric() bool { return o >= Min && o <= DurationBelow }

@@ -34,7 +34,7 @@ const (
 	FirstTime                 // Time of the earliest
 	HoursSince                // Number: hours from the latest fact to now
 	DaysSince                 // Number: the same in days of 24 hours
-	Active                    // Boolean: is there a fact whose period holds now
+	Active                    // Boolean: is there a fact whose period holds now, or held in the window
 	Overlaps                  // Boolean: is there another fact whose period meets that of the fact, or the period, asked about
 	PeriodStart               // Time at which the period begins
 	PeriodEnd                 // Time at which it ends: later than every other while it goes on

@@ -167,7 +167,10 @@ func (d drawer) where(of []string, depth int, period bool) string {
 	case 4:
 		return fmt.Sprintf("%s.hours_since(%s) %s %v", asked, d.window(), compare, pick(d, 0.0, 1, 2, 5, 24))
 	case 5:
-		return pick(d, "ckd", "drug", "stay") + "." + pick(d, "active", "overlaps") + "()"
+		if period && d.IntN(3) == 0 {
+			return pick(d, "ckd", "drug", "stay") + ".during().active()"
+		}
+		return pick(d, "ckd", "drug", "stay") + "." + pick(d, "active()", "overlaps()", fmt.Sprintf("active(%s)", window))
 	case 6:
 		return fmt.Sprintf("%s.overlaps()", asked)
 	case 7:
@@ -429,7 +432,7 @@ func (d drawer) boolean(depth int) string {
 	case 0, 1:
 		return fmt.Sprintf("%s.exists(%s)", pick(d, "crea", "temp", "high", "hot", "group", "flag", "ckd", "drug", "stay", "note", "said", "named", "given", "problem", "visit", "tied", "second", "third", "spell", "molar"), d.window())
 	case 2:
-		return pick(d, "ckd", "drug", "stay", "given", "problem", "visit", "spell") + ".active()"
+		return fmt.Sprintf("%s.active(%s)", pick(d, "ckd", "drug", "stay", "given", "problem", "visit", "spell"), d.window())
 	case 3:
 		return fmt.Sprintf("%s.count(%s) %s %d", pick(d, "crea", "temp", "hot", "said", "tied", "third"), d.filtered(d.window()), compare, d.IntN(5))
 	case 4:

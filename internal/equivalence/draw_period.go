@@ -29,7 +29,7 @@ func (d drawer) inPeriod() string {
 	case 5:
 		return fmt.Sprintf("%s.overlaps()", any)
 	case 6:
-		return fmt.Sprintf("%s.%s.active()", pick(d, "ckd", "drug", "stay", "visit"), pick(d, "at_start()", "at_end()"))
+		return fmt.Sprintf("%s%s.active(%s)", pick(d, "ckd", "drug", "stay", "visit"), scope, window)
 	case 7, 8:
 		return fmt.Sprintf("%s%s.exists(%s)", any, scope, d.filtered(window))
 	case 9, 10:
