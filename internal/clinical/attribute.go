@@ -12,7 +12,7 @@ const (
 	AttrStatusReason   = "status_reason"   // why it is in that status: why it was not done
 	AttrVerification   = "verification"    // verificationStatus
 	AttrClinicalStatus = "clinical_status" // clinicalStatus
-	AttrIntent         = "intent"          // MedicationRequest, ServiceRequest, CarePlan
+	AttrIntent         = "intent"          // MedicationRequest, ServiceRequest, DeviceRequest, CarePlan
 	AttrPriority       = "priority"        // "stat"
 	AttrCategory       = "category"        // every coding of every category
 	AttrInterpretation = "interpretation"  // every coding
@@ -103,7 +103,7 @@ var resourceKinds = map[string]Kind{
 	"MedicationStatement": KindMedication, "MedicationDispense": KindMedication,
 	"Immunization": KindImmunization, "Procedure": KindProcedure, "Encounter": KindEncounter,
 	"AllergyIntolerance": KindAllergy, "DiagnosticReport": KindReport, "ServiceRequest": KindOrder,
-	"CarePlan": KindCarePlan, "Device": KindDevice, "DeviceUseStatement": KindDevice,
+	"DeviceRequest": KindOrder, "CarePlan": KindCarePlan, "Device": KindDevice, "DeviceUseStatement": KindDevice,
 }
 
 // The elements that several rows share.
@@ -112,17 +112,17 @@ var (
 		"Observation.effective[x]", "Condition.onset[x]", "MedicationRequest.dosageInstruction.timing",
 		"MedicationAdministration.effective[x]", "MedicationStatement.effective[x]", "MedicationDispense.whenHandedOver",
 		"Immunization.occurrence[x]", "Procedure.performed[x]", "Encounter.period", "AllergyIntolerance.onset[x]",
-		"DiagnosticReport.effective[x]", "ServiceRequest.authoredOn", "CarePlan.period", "Device.meta.lastUpdated", "DeviceUseStatement.timing[x]",
+		"DiagnosticReport.effective[x]", "ServiceRequest.authoredOn", "DeviceRequest.authoredOn", "CarePlan.period", "Device.meta.lastUpdated", "DeviceUseStatement.timing[x]",
 	}
 	periodElements = []string{
 		"Observation.effectivePeriod", "Condition.abatement[x]", "MedicationRequest.dosageInstruction.timing",
 		"MedicationAdministration.effectivePeriod", "MedicationStatement.effectivePeriod", "MedicationDispense.daysSupply",
 		"Procedure.performedPeriod", "Encounter.period", "AllergyIntolerance.clinicalStatus", "DiagnosticReport.effectivePeriod",
-		"ServiceRequest.occurrence[x]", "CarePlan.period", "Device.status", "DeviceUseStatement.timingPeriod",
+		"ServiceRequest.occurrence[x]", "DeviceRequest.occurrence[x]", "CarePlan.period", "Device.status", "DeviceUseStatement.timingPeriod",
 	}
 	authoredElements = []string{
 		"Observation.issued", "Condition.recordedDate", "MedicationRequest.authoredOn", "MedicationStatement.dateAsserted",
-		"Immunization.recorded", "AllergyIntolerance.recordedDate", "DiagnosticReport.issued", "ServiceRequest.authoredOn",
+		"Immunization.recorded", "AllergyIntolerance.recordedDate", "DiagnosticReport.issued", "ServiceRequest.authoredOn", "DeviceRequest.authoredOn",
 		"CarePlan.created", "DeviceUseStatement.recordedOn",
 	}
 	doseElements = []string{
@@ -157,14 +157,14 @@ var attributeTable = []AttributeInfo{
 	{AttrCode, AttributeCodes, []string{
 		"Observation.code", "Condition.code", "MedicationRequest.medication[x]", "MedicationAdministration.medication[x]",
 		"MedicationStatement.medication[x]", "MedicationDispense.medication[x]", "Immunization.vaccineCode", "Procedure.code",
-		"Encounter.type", "AllergyIntolerance.code", "DiagnosticReport.code", "ServiceRequest.code", "CarePlan.category",
+		"Encounter.type", "AllergyIntolerance.code", "DiagnosticReport.code", "ServiceRequest.code", "DeviceRequest.code[x]", "CarePlan.category",
 		"Device.type", "DeviceUseStatement.device"}},
 	{AttrCriticality, AttributeCodes, []string{"AllergyIntolerance.criticality"}},
 	{AttrDisposition, AttributeCodes, []string{"Encounter.hospitalization.dischargeDisposition"}},
 	{AttrDose, AttributeQuantity, doseElements},
 	{AttrDoseUnit, AttributeCodes, doseElements},
 	{AttrEnd, AttributeTime, periodElements},
-	{AttrIntent, AttributeCodes, []string{"MedicationRequest.intent", "ServiceRequest.intent", "CarePlan.intent"}},
+	{AttrIntent, AttributeCodes, []string{"MedicationRequest.intent", "ServiceRequest.intent", "DeviceRequest.intent", "CarePlan.intent"}},
 	{AttrInterpretation, AttributeCodes, []string{"Observation.interpretation"}},
 	{AttrLag, AttributeLength, authoredElements},
 	{AttrLength, AttributeLength, periodElements},
@@ -172,22 +172,22 @@ var attributeTable = []AttributeInfo{
 	{AttrNegated, AttributeCodes, []string{
 		"Condition.verificationStatus", "MedicationRequest.doNotPerform", "MedicationAdministration.status",
 		"MedicationStatement.status", "Immunization.status", "Procedure.status", "AllergyIntolerance.verificationStatus",
-		"ServiceRequest.doNotPerform"}},
-	{AttrPriority, AttributeCodes, []string{"MedicationRequest.priority", "Encounter.priority", "ServiceRequest.priority"}},
+		"ServiceRequest.doNotPerform", "DeviceRequest.modifierExtension"}},
+	{AttrPriority, AttributeCodes, []string{"MedicationRequest.priority", "Encounter.priority", "ServiceRequest.priority", "DeviceRequest.priority"}},
 	{AttrRate, AttributeQuantity, rateElements},
 	{AttrRateUnit, AttributeCodes, rateElements},
 	{AttrReason, AttributeCodes, []string{
 		"MedicationRequest.reasonCode", "MedicationAdministration.reasonCode", "MedicationStatement.reasonCode",
-		"Immunization.reasonCode", "Procedure.reasonCode", "Encounter.reasonCode", "ServiceRequest.reasonCode",
+		"Immunization.reasonCode", "Procedure.reasonCode", "Encounter.reasonCode", "ServiceRequest.reasonCode", "DeviceRequest.reasonCode",
 		"DeviceUseStatement.reasonCode",
 		"MedicationRequest.reasonReference", "MedicationAdministration.reasonReference", "MedicationStatement.reasonReference",
-		"Immunization.reasonReference", "Procedure.reasonReference", "Encounter.reasonReference", "ServiceRequest.reasonReference",
+		"Immunization.reasonReference", "Procedure.reasonReference", "Encounter.reasonReference", "ServiceRequest.reasonReference", "DeviceRequest.reasonReference",
 		"DeviceUseStatement.reasonReference"}},
 	{AttrReferenceHigh, AttributeNumber, []string{"Observation.referenceRange.high"}},
 	{AttrReferenceLow, AttributeNumber, []string{"Observation.referenceRange.low"}},
 	{AttrResourceType, AttributeCodes, []string{
 		"MedicationRequest.resourceType", "MedicationAdministration.resourceType", "MedicationStatement.resourceType",
-		"MedicationDispense.resourceType", "ServiceRequest.resourceType", "Device.resourceType", "DeviceUseStatement.resourceType"}},
+		"MedicationDispense.resourceType", "ServiceRequest.resourceType", "DeviceRequest.resourceType", "Device.resourceType", "DeviceUseStatement.resourceType"}},
 	{AttrRoute, AttributeCodes, []string{
 		"MedicationRequest.dosageInstruction.route", "MedicationAdministration.dosage.route", "MedicationStatement.dosage.route",
 		"MedicationDispense.dosageInstruction.route", "Immunization.route"}},
@@ -196,7 +196,7 @@ var attributeTable = []AttributeInfo{
 	{AttrStatus, AttributeCodes, []string{
 		"Observation.status", "MedicationRequest.status", "MedicationAdministration.status", "MedicationStatement.status",
 		"MedicationDispense.status", "Immunization.status", "Procedure.status", "Encounter.status", "DiagnosticReport.status",
-		"ServiceRequest.status", "CarePlan.status", "Device.status", "DeviceUseStatement.status"}},
+		"ServiceRequest.status", "DeviceRequest.status", "CarePlan.status", "Device.status", "DeviceUseStatement.status"}},
 	{AttrStatusReason, AttributeCodes, []string{
 		"MedicationRequest.statusReason", "MedicationAdministration.statusReason", "MedicationStatement.statusReason",
 		"MedicationDispense.statusReason[x]", "Immunization.statusReason", "Procedure.statusReason"}},

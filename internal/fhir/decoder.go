@@ -115,6 +115,7 @@ var mappings = map[string]func(*mapper){
 	"CarePlan":                 (*mapper).carePlan,
 	"Condition":                (*mapper).condition,
 	"Device":                   (*mapper).device,
+	"DeviceRequest":            (*mapper).order,
 	"DeviceUseStatement":       (*mapper).deviceUse,
 	"DiagnosticReport":         (*mapper).report,
 	"Encounter":                (*mapper).encounter,

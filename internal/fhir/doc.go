@@ -6,7 +6,7 @@
 //	Patient                     birth date (Time), death (End), sex
 //	Observation                 one fact for its code, one more for each component
 //	Condition, AllergyIntolerance, Procedure, Immunization, Encounter, DiagnosticReport,
-//	ServiceRequest, CarePlan, Device, DeviceUseStatement
+//	ServiceRequest, DeviceRequest, CarePlan, Device, DeviceUseStatement
 //	                            one fact each
 //	MedicationRequest, -Administration, -Statement, -Dispense
 //	                            one fact each, of one kind, told apart by the attribute resource_type

@@ -1,25 +1,45 @@
 package fhir
 
-import "github.com/vigil-cds/vigil/internal/clinical"
+import (
+	"slices"
 
+	"github.com/vigil-cds/vigil/internal/clinical"
+)
+
+// order is a ServiceRequest or, with its code under another name, a DeviceRequest.
 type order struct {
 	header
 	reasons
-	Status             string     `json:"status"`
-	Intent             string     `json:"intent"`
-	Priority           string     `json:"priority"`
-	DoNotPerform       bool       `json:"doNotPerform"`
-	Subject            *reference `json:"subject"`
-	Code               *concept   `json:"code"`
-	Category           []concept  `json:"category"`
-	BodySite           []concept  `json:"bodySite"`
-	AuthoredOn         string     `json:"authoredOn"`
-	OccurrenceDateTime string     `json:"occurrenceDateTime"`
-	OccurrencePeriod   *period    `json:"occurrencePeriod"`
-	OccurrenceTiming   *timing    `json:"occurrenceTiming"`
+	Status              string      `json:"status"`
+	Intent              string      `json:"intent"`
+	Priority            string      `json:"priority"`
+	DoNotPerform        bool        `json:"doNotPerform"`
+	ModifierExtension   []extension `json:"modifierExtension"`
+	Subject             *reference  `json:"subject"`
+	Code                *concept    `json:"code"`
+	CodeCodeableConcept *concept    `json:"codeCodeableConcept"`
+	CodeReference       *reference  `json:"codeReference"`
+	Category            []concept   `json:"category"`
+	BodySite            []concept   `json:"bodySite"`
+	AuthoredOn          string      `json:"authoredOn"`
+	OccurrenceDateTime  string      `json:"occurrenceDateTime"`
+	OccurrencePeriod    *period     `json:"occurrencePeriod"`
+	OccurrenceTiming    *timing     `json:"occurrenceTiming"`
 }
 
-// order states that a ServiceRequest was made. It counts from when it was written, whenever the
+type extension struct {
+	URL          string `json:"url"`
+	ValueBoolean bool   `json:"valueBoolean"`
+}
+
+// doNotPerformExtensions are what says of a DeviceRequest of R4 that the device is not to be used: the element
+// that R5 gave it, as an extension, and that of QI-Core before it.
+var doNotPerformExtensions = []string{
+	"http://hl7.org/fhir/5.0/StructureDefinition/extension-DeviceRequest.doNotPerform",
+	"http://hl7.org/fhir/us/qicore/StructureDefinition/qicore-doNotPerform",
+}
+
+// order states that a service, or a device, was ordered. It counts from when it was written, whenever the
 // service is due: a test ordered for tomorrow is ordered today. It lasts until the service's end.
 func (m *mapper) order() {
 	var r order
@@ -58,8 +78,14 @@ func (m *mapper) order() {
 	a.codes(clinical.AttrBodySite, codesOf(r.BodySite))
 	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	m.written(written)
-	a.negated(r.DoNotPerform)
-	m.fact(clinical.KindOrder, r.Code.codes(), m.close(s.or(due), !over), 0, &clinical.Detail{Attributes: a.sorted()})
+	a.negated(r.DoNotPerform || slices.ContainsFunc(r.ModifierExtension, func(e extension) bool {
+		return e.ValueBoolean && slices.Contains(doNotPerformExtensions, e.URL)
+	}))
+	codes := append(r.Code.codes(), r.CodeCodeableConcept.codes()...)
+	if r.CodeReference != nil {
+		codes = append(codes, m.referred("codeReference", r.CodeReference, "Device")...)
+	}
+	m.fact(clinical.KindOrder, codes, m.close(s.or(due), !over), 0, &clinical.Detail{Attributes: a.sorted()})
 }
 
 type carePlan struct {
