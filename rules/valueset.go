@@ -119,8 +119,12 @@ func (c *compiler) valueSet(p *pack, name string, at position, user string) *Val
 		if found[0].set != nil {
 			found[0].set.use(user)
 		}
+		c.valueSets.demand(found[0])
 		return found[0].set
 	case len(found) > 1:
+		for _, s := range found {
+			c.valueSets.demand(s)
+		}
 		c.add(at, fmt.Sprintf("%d value sets are called %q", len(found), name), "name one of them: "+candidates(found))
 		return nil
 	}
@@ -149,7 +153,7 @@ func (c *compiler) allValueSets(packs []*pack) []*ValueSet {
 		}
 	}
 	for _, s := range c.valueSets.sets {
-		if !s.duplicate {
+		if !s.duplicate && s.set != nil {
 			out = append(out, s.set)
 		}
 	}

@@ -38,6 +38,25 @@ func newValueSetLibrary(sets []*fhirValueSet, limits valueSetLimits, r *report) 
 	return l
 }
 
+// demand reports why a value set that is used cannot be, if it cannot: its own faults, and those of what it
+// includes. A folder of published value sets is taken as it is, and may hold some that nothing here uses.
+func (l *valueSetLibrary) demand(s *fhirValueSet) {
+	if s.demanded {
+		return
+	}
+	s.demanded = true
+	for _, f := range s.held {
+		s.file.fault(l.report, f.at, f.problem, f.hint)
+	}
+	for _, in := range slices.Concat(s.include, s.exclude) {
+		for _, ref := range in.valueSets {
+			for _, of := range l.byURL[ref.text] {
+				l.demand(of)
+			}
+		}
+	}
+}
+
 // list files the value set under its names.
 func (l *valueSetLibrary) list(s *fhirValueSet) {
 	urls := []string{s.url}
@@ -102,7 +121,7 @@ func (l *valueSetLibrary) unite() {
 			l.codes -= len(s.set.Codes)
 			s.duplicate, s.set = true, other.set
 		default:
-			s.file.fault(l.report, s.at, fmt.Sprintf("the value set %q is in the rule set twice, with different codes", key), fmt.Sprintf("keep one of the two, or give it a version of its own; the other is %s:%d", other.file.name, other.file.line(other.at)))
+			s.hold(s.at, fmt.Sprintf("the value set %q is in the rule set twice, with different codes", key), fmt.Sprintf("keep one of the two, or give it a version of its own; the other is %s:%d", other.file.name, other.file.line(other.at)))
 		}
 	}
 	for name, found := range l.byName {
@@ -131,13 +150,13 @@ func (l *valueSetLibrary) resolve(s *fhirValueSet) {
 	codes = slices.Compact(codes)
 	switch {
 	case len(codes) == 0 && len(s.exclude) > 0 && s.expansion == nil:
-		s.file.fault(l.report, s.at, fmt.Sprintf("the value set %q excludes all that it includes", s.label()), "")
+		s.hold(s.at, fmt.Sprintf("the value set %q excludes all that it includes", s.label()), "")
 		return
 	case len(codes) == 0:
-		s.file.fault(l.report, s.at, fmt.Sprintf("the value set %q holds no codes", s.label()), expandHint)
+		s.hold(s.at, fmt.Sprintf("the value set %q holds no codes", s.label()), expandHint)
 		return
 	case len(codes) > l.limits.one:
-		s.file.fault(l.report, s.at, fmt.Sprintf("the value set %q holds %d codes, more than %d", s.label(), len(codes), l.limits.one), "narrow it, or take its place with `any` and a `where`")
+		s.hold(s.at, fmt.Sprintf("the value set %q holds %d codes, more than %d", s.label(), len(codes), l.limits.one), "narrow it, or take its place with `any` and a `where`")
 		return
 	}
 	l.codes += len(codes)
@@ -163,7 +182,7 @@ func (l *valueSetLibrary) members(s *fhirValueSet) ([]clinical.Code, bool) {
 		if x.total > 0 {
 			of = fmt.Sprintf(" (%d of %d)", x.entries, x.total)
 		}
-		s.file.fault(l.report, x.at, fmt.Sprintf("the value set %q holds only %s%s", s.label(), x.partial, of), "expand it whole")
+		s.hold(x.at, fmt.Sprintf("the value set %q holds only %s%s", s.label(), x.partial, of), "expand it whole")
 		return nil, false
 	}
 	whole := true
@@ -221,7 +240,7 @@ func (p part) enumerate() []clinical.Code {
 // part reads one include or exclude; false after a fault.
 func (l *valueSetLibrary) part(s *fhirValueSet, in *fhirInclude, what string) (part, bool) {
 	refuse := func(at int, problem, hint string) (part, bool) {
-		s.file.fault(l.report, at, fmt.Sprintf("the value set %q %s", s.label(), problem), hint)
+		s.hold(at, fmt.Sprintf("the value set %q %s", s.label(), problem), hint)
 		return part{}, false
 	}
 	switch {
@@ -266,13 +285,13 @@ func (l *valueSetLibrary) refer(s *fhirValueSet, ref fhirReference) ([]clinical.
 		if near := nearURL(ref.text, urls); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-		s.file.fault(l.report, ref.at, fmt.Sprintf("the value set %q includes %q, which is not in the rule set", s.label(), ref.text), hint)
+		s.hold(ref.at, fmt.Sprintf("the value set %q includes %q, which is not in the rule set", s.label(), ref.text), hint)
 		return nil, false
 	case len(found) > 1 && !l.alike(found):
-		s.file.fault(l.report, ref.at, fmt.Sprintf("the value set %q includes %q, of which the rule set has %d", s.label(), ref.text, len(found)), "say which: "+candidates(found))
+		s.hold(ref.at, fmt.Sprintf("the value set %q includes %q, of which the rule set has %d", s.label(), ref.text, len(found)), "say which: "+candidates(found))
 		return nil, false
 	case found[0].state == underway:
-		s.file.fault(l.report, ref.at, fmt.Sprintf("the value set %q is made from itself: it includes %q", s.label(), ref.text), "break the circle")
+		s.hold(ref.at, fmt.Sprintf("the value set %q is made from itself: it includes %q", s.label(), ref.text), "break the circle")
 		return nil, false
 	}
 	if l.resolve(found[0]); found[0].set == nil {

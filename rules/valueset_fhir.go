@@ -27,8 +27,20 @@ type fhirValueSet struct {
 	include, exclude []fhirInclude
 
 	state     resolution
-	set       *ValueSet // nil when it has faults
-	duplicate bool      // another has its url, its version and its codes
+	held      []heldFault // what stands in the way of using it; reported once it is used
+	demanded  bool        // it is used
+	set       *ValueSet   // nil when it has faults
+	duplicate bool        // another has its url, its version and its codes
+}
+
+// heldFault is a fault at an offset of the file.
+type heldFault struct {
+	at            int
+	problem, hint string
+}
+
+func (s *fhirValueSet) hold(at int, problem, hint string) {
+	s.held = append(s.held, heldFault{at, problem, hint})
 }
 
 // label is what a person calls it.
@@ -111,7 +123,8 @@ func (j *jsonReader) bundle() []*fhirValueSet {
 			switch kind := j.resourceType(); kind {
 			case "ValueSet":
 				sets = append(sets, j.valueSet())
-			case "OperationOutcome": // what a server remarks on a search
+			case "OperationOutcome", // what a server remarks on a search
+				"Measure", "Library", "CodeSystem": // what a measure is published with
 				j.skip()
 			default:
 				j.fault(j.report, at, fmt.Sprintf("entry %d of the Bundle is %q, not a ValueSet", n, kind), "take it out of the rule set's file")

@@ -138,7 +138,7 @@ func TestAFileThatIsNoCollectionOfValueSetsIsAFault(t *testing.T) {
 		`{"resourceType":"Bundle","type":"history","entry":[{"resource":` + set + `}]}`:                                                              `a Bundle of type "history"`,
 		`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE"}},{"resource":` + set + `}]}`:                          "entry 1 of the Bundle has no resource",
 		`{"resourceType":"Bundle","type":"searchset","link":[{"relation":"self"},{"relation":"next","url":"x"}],"entry":[{"resource":` + set + `}]}`: "only a page",
-		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Measure"}}]}`:                                            `entry 1 of the Bundle is "Measure"`,
+		`{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient"}}]}`:                                            `entry 1 of the Bundle is "Patient"`,
 	} {
 		_, err := Compile([]clinical.File{{Name: "v.json", Data: []byte(data)}, {Name: "p.yaml", Data: []byte("pack: p\n")}}, CompileOptions{})
 		require.ErrorIs(t, err, ErrInvalid, data)
@@ -174,8 +174,34 @@ func TestANameThatSeveralValueSetsHaveIsAFaultWhereItIsUsed(t *testing.T) {
 		require.Len(t, p.ValueSets, 3, "the one that is there twice counts once")
 	}
 	files[3].Data = valueSetFile("u|1", codes("x")).Data
-	_, err := Compile(append(files, naming("v")), CompileOptions{})
+	_, err := Compile(append(files, naming("u|1")), CompileOptions{})
 	require.ErrorContains(t, err, `u-1.json:1:1: the value set "u|1" is in the rule set twice, with different codes; keep one of the two, or give it a version of its own; the other is again.json:1`)
+}
+
+func TestAValueSetThatCannotBeUsedHindersOnlyThoseThatUseIt(t *testing.T) {
+	files := func(name string) []clinical.File {
+		return []clinical.File{
+			{Name: "measure.json", Data: []byte(`{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Measure"}},{"resource":{"resourceType":"Library"}},
+				{"resource":{"resourceType":"ValueSet","name":"page","url":"page","expansion":{"total":9,"contains":[{"system":"s","code":"a"}]}}},
+				{"resource":{"resourceType":"ValueSet","name":"filtered","compose":{"include":[{"system":"s","filter":[{"op":"is-a"}]}]}}},
+				{"resource":{"resourceType":"ValueSet","name":"outer","compose":{"include":[{"valueSet":["page"]}]}}},
+				{"resource":{"resourceType":"ValueSet","name":"whole","expansion":{"contains":[{"system":"s","code":"b"}]}}}]}`)},
+			naming(name)}
+	}
+	p, err := Compile(files("whole"), CompileOptions{})
+	require.NoError(t, err)
+	require.Len(t, p.ValueSets, 1, "those that can be used")
+	for name, want := range map[string]string{
+		"page":     `measure.json:2:83: the value set "page" holds only a page`,
+		"outer":    `measure.json:2:83: the value set "page" holds only a page`,
+		"filtered": `measure.json:3:107: the value set "filtered" has a filter`,
+	} {
+		_, err := Compile(files(name), CompileOptions{})
+		require.ErrorContains(t, err, want)
+		var faults Faults
+		require.ErrorAs(t, err, &faults)
+		require.Len(t, faults, 1, "what nothing uses is not reported")
+	}
 }
 
 func TestTheRuleSetsHashPinsEveryValueSet(t *testing.T) {
@@ -215,7 +241,10 @@ func TestTheSizeOfValueSetsIsBounded(t *testing.T) {
 		for _, f := range []clinical.File{valueSetFile("base", three), valueSetFile("copy", `"compose":{"include":[{"valueSet":["base"]},{"valueSet":["base"]},{"valueSet":["base"]}]}`)} {
 			sets = append(sets, readValueSets(f.Name, f.Data, &r)...)
 		}
-		newValueSetLibrary(sets, limits, &r)
+		l := newValueSetLibrary(sets, limits, &r)
+		for _, s := range sets {
+			l.demand(s)
+		}
 		return fmt.Sprint(r.err())
 	}
 	require.Equal(t, "<nil>", faults(valueSetLimits{3, 6}))
