@@ -1,8 +1,11 @@
 package lint
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -17,12 +20,14 @@ func (l *linter) constant(e rules.Expr, within rules.Place) {
 	switch e := e.(type) {
 	case *rules.In:
 		l.sexes(e.X, e.List, e, within)
+		l.systems(e.X, e.List, e, within)
 	case *rules.Binary:
 		if opposites[e.Op] == "" {
 			return
 		}
 		if v, ok := constant(e.Y); ok {
 			l.sexes(e.X, []rules.Value{v}, e, within)
+			l.systems(e.X, []rules.Value{v}, e, within)
 		}
 		l.comparison(e, within)
 	}
@@ -118,6 +123,25 @@ func (l *linter) sexes(x rules.Expr, list []rules.Value, e rules.Expr, within ru
 	for _, v := range list {
 		if !slices.Contains(administrative, v.Str) {
 			l.add(l.at(e, within), NeverTrue, "write male, female, other or unknown", "patient.sex is never '%s'", v.Str)
+		}
+	}
+}
+
+// systems reports a code with its system where the answer is a code without one.
+func (l *linter) systems(x rules.Expr, list []rules.Value, e rules.Expr, within rules.Place) {
+	t, ok := x.(*rules.TermRef)
+	if !ok || l.program.Inputs[t.Term.Input].Type != clinical.Coded {
+		return
+	}
+	switch t.Term.Op {
+	case rules.Last, rules.First, rules.Nth:
+	default:
+		return
+	}
+	for _, v := range list {
+		if system, code, both := strings.Cut(v.Str, "|"); v.Kind == rules.Text && both && system != "" {
+			l.add(l.at(e, within), NeverTrue, fmt.Sprintf("write '%s'; or ask for facts: `%s.exists(value == '%s')`", code, l.program.Inputs[t.Term.Input].Name, v.Str),
+				"`%s` answers with the code alone, without its system", t)
 		}
 	}
 }

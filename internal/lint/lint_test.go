@@ -53,6 +53,8 @@ func TestWhatAConditionCannotMeanIsFound(t *testing.T) {
 		{"⇒1 > 2", NeverTrue},
 		{"⇒patient.sex == 'M'", NeverTrue},
 		{"⇒patient.sex in ['female', 'f']", NeverTrue},
+		{"⇒group.last() == 'snomed|278149003'", NeverTrue},
+		{"⇒group.nth(-2) in ['A', 'snomed|278149003']", NeverTrue},
 		{"k.last() > 5 and ⇒k.last() < 3", Contradiction},
 		{"k.last() > 5 and ⇒k.last() <= 5", Contradiction},
 		{"5 < k.last() and lactate.last() > 2 and ⇒3 > k.last()", Contradiction},
