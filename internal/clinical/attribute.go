@@ -172,7 +172,7 @@ var attributeTable = []AttributeInfo{
 	{AttrNegated, AttributeCodes, []string{
 		"Condition.verificationStatus", "MedicationRequest.doNotPerform", "MedicationAdministration.status",
 		"MedicationStatement.status", "Immunization.status", "Procedure.status", "AllergyIntolerance.verificationStatus",
-		"ServiceRequest.doNotPerform", "DeviceRequest.modifierExtension"}},
+		"Observation.modifierExtension", "ServiceRequest.doNotPerform", "DeviceRequest.modifierExtension"}},
 	{AttrPriority, AttributeCodes, []string{"MedicationRequest.priority", "Encounter.priority", "ServiceRequest.priority", "DeviceRequest.priority"}},
 	{AttrRate, AttributeQuantity, rateElements},
 	{AttrRateUnit, AttributeCodes, rateElements},
@@ -199,7 +199,8 @@ var attributeTable = []AttributeInfo{
 		"ServiceRequest.status", "DeviceRequest.status", "CarePlan.status", "Device.status", "DeviceUseStatement.status"}},
 	{AttrStatusReason, AttributeCodes, []string{
 		"MedicationRequest.statusReason", "MedicationAdministration.statusReason", "MedicationStatement.statusReason",
-		"MedicationDispense.statusReason[x]", "Immunization.statusReason", "Procedure.statusReason"}},
+		"MedicationDispense.statusReason[x]", "Immunization.statusReason", "Procedure.statusReason", "Observation.extension", "ServiceRequest.extension",
+		"DeviceRequest.extension"}},
 	{AttrUnit, AttributeText, []string{"Observation.value[x]"}},
 	{AttrValue, AttributeValue, []string{"Observation.value[x]", "DiagnosticReport.conclusionCode"}},
 	{AttrValueHigh, AttributeNumber, []string{"Observation.valueRange.high"}},

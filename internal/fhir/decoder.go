@@ -99,6 +99,7 @@ func (d *Decoder) Resource(data []byte) (Mapped, error) {
 	m := &mapper{d: d, data: data, root: name, out: Mapped{Type: name}}
 	if mapping, ok := mappings[name]; ok {
 		mapping(m)
+		m.modify()
 	} else {
 		m.withoutFacts(element)
 	}
@@ -156,6 +157,7 @@ type mapper struct {
 	root     string // the resource type, which leads every place
 	header   header
 	authored clinical.Instant // when the resource says it was written down; 0 when it does not
+	notDone  bool             // what the resource speaks of was not done
 	out      Mapped
 	faults   ErrorList
 }

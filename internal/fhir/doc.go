@@ -19,7 +19,9 @@
 //
 // A resource that is entered in error, and one that says no more than what is planned or was called
 // off, states no facts. What was refuted, not done, not given, not taken, or must not be performed is
-// a fact with the attribute negated.
+// a fact with the attribute negated; so is an Observation that was cancelled for a stated reason
+// (qicore-notDoneReason), and what a modifierExtension of QI-Core says was not done. A modifierExtension that
+// is not known may turn the meaning around: the resource is refused.
 //
 // # A Medication on its own
 //

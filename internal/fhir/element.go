@@ -17,7 +17,9 @@ type header struct {
 		VersionID   string `json:"versionId"`
 		LastUpdated string `json:"lastUpdated"`
 	} `json:"meta"`
-	Contained []contained `json:"contained"`
+	Contained         []contained `json:"contained"`
+	Extension         []extension `json:"extension"`
+	ModifierExtension []extension `json:"modifierExtension"`
 }
 
 type coding struct {

@@ -26,13 +26,14 @@ const (
 	UnknownUnit      Reason = "unknown-unit"
 	InvalidReference Reason = "invalid-reference"
 	MissingElement   Reason = "missing-element"
-	Conflict         Reason = "conflict" // two statements in one input contradict each other
+	UnknownModifier  Reason = "unknown-modifier" // a modifierExtension that may turn the meaning around
+	Conflict         Reason = "conflict"         // two statements in one input contradict each other
 )
 
 // Reasons lists every reason, for whoever must know them beforehand, such as a metric.
 func Reasons() []Reason {
 	return []Reason{InvalidJSON, InvalidUTF8, TooLarge, TooDeep, UnknownType, NoPatient, PatientIDTooLong,
-		InvalidPatientID, UnreadableDate, NotANumber, UnknownUnit, InvalidReference, MissingElement, Conflict}
+		InvalidPatientID, UnreadableDate, NotANumber, UnknownUnit, InvalidReference, MissingElement, UnknownModifier, Conflict}
 }
 
 // issueTypes gives each reason its code in FHIR R4's value set IssueType.
@@ -50,6 +51,7 @@ var issueTypes = map[Reason]string{
 	UnknownUnit:      "code-invalid",
 	InvalidReference: "value",
 	MissingElement:   "required",
+	UnknownModifier:  "extension",
 	Conflict:         "conflict",
 }
 

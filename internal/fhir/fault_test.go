@@ -59,6 +59,7 @@ func TestFaultsNameTheReasonAndThePlace(t *testing.T) {
 		"comparator of no meaning":    {observation(`,"valueQuantity":{"value":5,"comparator":"~"}`), NotANumber, "Observation.valueQuantity.comparator", 422},
 		"unknown unit code":           {observation(`,"valueQuantity":{"value":5,"code":"furlong"}`), UnknownUnit, "Observation.valueQuantity.code", 422},
 		"unknown unit in words":       {observation(`,"valueQuantity":{"value":5,"unit":"furlong"}`), UnknownUnit, "Observation.valueQuantity.unit", 422},
+		"unknown modifier":            {observation(`,"modifierExtension":[{"url":"http://example.org/rehearsal","valueBoolean":true}]`), UnknownModifier, "Observation.modifierExtension[0]", 422},
 		"status missing":              {`{"resourceType":"Procedure","subject":{"reference":"Patient/1"}}`, MissingElement, "Procedure.status", 422},
 		"code missing":                {`{"resourceType":"Observation","status":"final","code":{},"subject":{"reference":"Patient/1"}}`, MissingElement, "Observation.code", 422},
 		"component's code missing":    {observation(`,"component":[{"valueInteger":1}]`), MissingElement, "Observation.component[0].code", 422},

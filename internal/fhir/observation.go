@@ -58,8 +58,11 @@ func (m *mapper) observation() {
 		m.retract(EnteredInError)
 		return
 	case "cancelled":
-		m.retract(StatusStatesNone)
-		return
+		// One that says why it was called off tells that the patient declined it, say.
+		if m.notDone = len(r.notDoneReason()) > 0; !m.notDone {
+			m.retract(StatusStatesNone)
+			return
+		}
 	}
 	m.need("status", r.Status != "")
 

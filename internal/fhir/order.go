@@ -1,42 +1,25 @@
 package fhir
 
-import (
-	"slices"
-
-	"github.com/vigil-cds/vigil/internal/clinical"
-)
+import "github.com/vigil-cds/vigil/internal/clinical"
 
 // order is a ServiceRequest or, with its code under another name, a DeviceRequest.
 type order struct {
 	header
 	reasons
-	Status              string      `json:"status"`
-	Intent              string      `json:"intent"`
-	Priority            string      `json:"priority"`
-	DoNotPerform        bool        `json:"doNotPerform"`
-	ModifierExtension   []extension `json:"modifierExtension"`
-	Subject             *reference  `json:"subject"`
-	Code                *concept    `json:"code"`
-	CodeCodeableConcept *concept    `json:"codeCodeableConcept"`
-	CodeReference       *reference  `json:"codeReference"`
-	Category            []concept   `json:"category"`
-	BodySite            []concept   `json:"bodySite"`
-	AuthoredOn          string      `json:"authoredOn"`
-	OccurrenceDateTime  string      `json:"occurrenceDateTime"`
-	OccurrencePeriod    *period     `json:"occurrencePeriod"`
-	OccurrenceTiming    *timing     `json:"occurrenceTiming"`
-}
-
-type extension struct {
-	URL          string `json:"url"`
-	ValueBoolean bool   `json:"valueBoolean"`
-}
-
-// doNotPerformExtensions are what says of a DeviceRequest of R4 that the device is not to be used: the element
-// that R5 gave it, as an extension, and that of QI-Core before it.
-var doNotPerformExtensions = []string{
-	"http://hl7.org/fhir/5.0/StructureDefinition/extension-DeviceRequest.doNotPerform",
-	"http://hl7.org/fhir/us/qicore/StructureDefinition/qicore-doNotPerform",
+	Status              string     `json:"status"`
+	Intent              string     `json:"intent"`
+	Priority            string     `json:"priority"`
+	DoNotPerform        bool       `json:"doNotPerform"`
+	Subject             *reference `json:"subject"`
+	Code                *concept   `json:"code"`
+	CodeCodeableConcept *concept   `json:"codeCodeableConcept"`
+	CodeReference       *reference `json:"codeReference"`
+	Category            []concept  `json:"category"`
+	BodySite            []concept  `json:"bodySite"`
+	AuthoredOn          string     `json:"authoredOn"`
+	OccurrenceDateTime  string     `json:"occurrenceDateTime"`
+	OccurrencePeriod    *period    `json:"occurrencePeriod"`
+	OccurrenceTiming    *timing    `json:"occurrenceTiming"`
 }
 
 // order states that a service, or a device, was ordered. It counts from when it was written, whenever the
@@ -78,9 +61,7 @@ func (m *mapper) order() {
 	a.codes(clinical.AttrBodySite, codesOf(r.BodySite))
 	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
 	m.written(written)
-	a.negated(r.DoNotPerform || slices.ContainsFunc(r.ModifierExtension, func(e extension) bool {
-		return e.ValueBoolean && slices.Contains(doNotPerformExtensions, e.URL)
-	}))
+	a.negated(r.DoNotPerform)
 	codes := append(r.Code.codes(), r.CodeCodeableConcept.codes()...)
 	if r.CodeReference != nil {
 		codes = append(codes, m.referred("codeReference", r.CodeReference, "Device")...)
