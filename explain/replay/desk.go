@@ -171,9 +171,6 @@ func (d *Desk) sight(ctx context.Context, q Question) (*sight, error) {
 	return s, nil
 }
 
-// mostPeriods is how many periods the error names that says that there is no such one.
-const mostPeriods = 10
-
 // about finds the period that the question is about.
 func (s *sight) about(period *clinical.Instant) error {
 	s.reference = s.set.Reference
@@ -183,7 +180,6 @@ func (s *sight) about(period *clinical.Instant) error {
 		}
 		return nil
 	}
-	unknown := &UnknownPeriod{Input: s.set.Program.Inputs[s.rule.Each].Name}
 	all := s.reference.Periods(s.rule, s.history, clinical.Forever)
 	slices.Reverse(all)
 	for _, p := range all {
@@ -191,14 +187,11 @@ func (s *sight) about(period *clinical.Instant) error {
 			s.reference, s.period = s.reference.About(p.Start), &p.Start
 			return nil
 		}
-		if len(unknown.Known) < mostPeriods {
-			unknown.Known = append(unknown.Known, p.Start)
-		}
 	}
 	if period == nil {
 		return nil
 	}
-	return unknown
+	return &UnknownPeriod{Input: s.set.Program.Inputs[s.rule.Each].Name}
 }
 
 // errPast ends the reading of a history.

@@ -263,3 +263,67 @@ func TestOneByteEditedInTheArchiveBreaksTheChainThere(t *testing.T) {
 		require.Equal(t, record.Altered, v.Breaks[0].Reason)
 	}
 }
+
+const stayPack = `pack: stays
+inputs:
+  stay: {encounter: any}
+  creatinine: {observation: ["loinc|2160-0"], unit: mg/dL}
+rules:
+  - {id: high, title: High creatinine in this stay, severity: warning, source: x, for_each: stay, when: not ended and creatinine.during().max() > 2}
+  - {id: ever, title: High creatinine ever, severity: info, source: x, when: creatinine.max() > 2}
+`
+
+func stay(id string, start, end clinical.Instant) clinical.Assertion {
+	return clinical.Assertion{Resource: "Encounter/" + id, Facts: []clinical.Fact{{Stream: clinical.NewStream(clinical.KindEncounter, "class|IMP"),
+		Time: start, End: end, Detail: &clinical.Detail{}}}}
+}
+
+func TestAStayIsExplainedByItself(t *testing.T) {
+	f := follow(t)
+	f.activate(stayPack)
+	f.state("p1", noon-10*day, stay("a", noon-10*day, noon-8*day), creatinine("a", 1, noon-9*day, 3))
+	f.state("p1", noon-2*day, stay("b", noon-2*day, clinical.Forever), creatinine("b", 1, noon-day, 1))
+	f.state("p2", noon, creatinine("c", 1, noon, 3))
+	f.flush()
+	first, second, none := noon-10*day, noon-2*day, noon-3*day
+	ask := func(patient, rule string, period *clinical.Instant, at clinical.Instant) (*record.Explanation, error) {
+		return f.desk.Explain(context.Background(), replay.Question{Patient: patient, Rule: rule, Period: period, At: at, HasAt: true})
+	}
+	for name, c := range map[string]struct {
+		period *clinical.Instant
+		at     clinical.Instant
+		truth  record.Truth
+		start  clinical.Instant
+	}{
+		"the one that is named":        {&first, noon - 9*day, record.True, first},
+		"when it has ended":            {&first, noon, record.False, first},
+		"before it begins":             {&second, noon - 9*day, record.False, second},
+		"else the latest that has":     {nil, noon, record.False, second},
+		"the latest at another moment": {nil, noon - 9*day, record.True, first},
+	} {
+		e, err := ask("p1", "high", c.period, c.at)
+		require.NoError(t, err, name)
+		require.Equal(t, c.truth, e.Truth, name)
+		require.Equal(t, record.Instant(c.start), e.Period.Start, name)
+		require.Len(t, e.Period.Facts, 1, name)
+		require.Contains(t, e.Suffices, e.Period.Facts[0], "without its facts there would be no stay")
+	}
+	e, err := ask("p2", "high", nil, noon)
+	require.NoError(t, err)
+	require.Equal(t, record.False, e.Truth)
+	require.Nil(t, e.Period)
+	require.Equal(t, "No such period is on record.", e.Message)
+
+	for name, q := range map[string]replay.Question{
+		"no stay begins then":                 {Patient: "p1", Rule: "high", Period: &none},
+		"the rule holds for the patient":      {Patient: "p1", Rule: "ever", Period: &first},
+		"no stay of this patient begins then": {Patient: "p2", Rule: "high", Period: &first},
+	} {
+		_, err := f.desk.Explain(context.Background(), q)
+		require.ErrorIs(t, err, replay.ErrUnknownPeriod, name)
+	}
+	d, err := f.desk.Compare(context.Background(), replay.Question{Patient: "p1", Rule: "high", At: noon - 3*day, HasAt: true},
+		replay.Question{Patient: "p1", Rule: "high", At: noon, HasAt: true})
+	require.NoError(t, err)
+	require.Equal(t, d.Later.Period.Start, d.Earlier.Period.Start, "both are about the same stay")
+}

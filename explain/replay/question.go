@@ -57,8 +57,7 @@ type UnknownRule struct {
 
 // UnknownPeriod is the error for a period that does not begin when the question says. It is ErrUnknownPeriod.
 type UnknownPeriod struct {
-	Input string             // whose periods the rule holds for; "" where it holds for the patient
-	Known []clinical.Instant // when those begin that there are, the latest first, ten at most
+	Input string // whose periods the rule holds for; "" where it holds for the patient
 }
 
 // Error says what there is instead.
@@ -66,16 +65,7 @@ func (e *UnknownPeriod) Error() string {
 	if e.Input == "" {
 		return ErrUnknownPeriod.Error() + ": the rule holds for the patient; ask without a period"
 	}
-	text := fmt.Sprintf("%s: no %s begins at that instant", ErrUnknownPeriod, e.Input)
-	for i, at := range e.Known {
-		if i == 0 {
-			text += "; they begin at "
-		} else {
-			text += ", "
-		}
-		text += at.String()
-	}
-	return text
+	return fmt.Sprintf("%s: no %s begins at that instant", ErrUnknownPeriod, e.Input)
 }
 
 // Unwrap implements errors.Is.

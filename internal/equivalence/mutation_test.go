@@ -44,6 +44,12 @@ var mutations = []struct{ name, file, is, becomes string }{
 	{"delta of one", "aggregate.go", "q.term.Op == rules.Delta && n < 2", "q.term.Op == rules.Delta && n < 1"},
 	{"the window's upper edge is open", "aggregate.go", "\t\tif e.Time > q.upper {", "\t\tif e.Time >= q.upper {"},
 	{"the window's lower edge is open", "resolve.go", "later(t.Window.Lower(now, zone), edge)", "later(t.Window.Lower(now, zone), 1)"},
+	{"a period ends a millisecond early", "period.go", "ends := later(p.End, 1)", "ends := p.End"},
+	{"a period is there before it begins", "period.go", "if e.now < e.period.Start {", "if e.now < 0 {"},
+	{"a period overlaps itself", "period.go", "slices.Contains(besides, f.entry.Seq)", "len(besides) > 99"},
+	{"a period sees what comes after it", "period.go", "q.still, q.facts.limit = true, to", "q.still, q.facts.limit = true, max(to, clinical.Forever)"},
+	{"a period sees what came before it", "period.go", "q.lower, q.upper = from, ", "q.lower, q.upper = from-1, "},
+	{"a period that is no more stands", "fold.go", "\t\tif len(gone) > 0 {\n", "\t\tif len(gone) > 99 {\n"},
 	{"a fact leaves a millisecond early", "resolve.go", "t+1-edge, q.zone", "t-edge, q.zone"},
 }
 
