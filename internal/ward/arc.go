@@ -105,6 +105,12 @@ func (w *ward) sepsis(p *patient, onset time.Time) {
 	})
 	w.samples(p, panelLactate, noticed.Add(p.between(2*time.Hour, 5*time.Hour)), treated.Add(18*time.Hour), 5*time.Hour, 15*time.Minute)
 	w.samples(p, panelBloodCount, treated.Add(8*time.Hour), treated.Add(48*time.Hour), 12*time.Hour, 0)
+	switch luck := p.uniform(0, 1); { // blood for culture: before the antibiotics, hours later, or never
+	case luck < 0.5:
+		w.later(p, treated.Add(-p.between(5*time.Minute, 30*time.Minute)), func() { w.bloodCulture(p) })
+	case luck < 0.75:
+		w.later(p, treated.Add(p.between(4*time.Hour, 8*time.Hour)), func() { w.bloodCulture(p) })
+	}
 }
 
 func (w *ward) unrepeated(p *patient, onset time.Time) {

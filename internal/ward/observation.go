@@ -18,6 +18,9 @@ var (
 	oxygen    = loinc("3151-8", "Inhaled oxygen flow rate")
 	pressure  = loinc("85354-9", "Blood pressure panel with all children optional")
 	filtrate  = loinc("98979-8", "Glomerular filtration rate/1.73 sq M.predicted [Volume Rate/Area] in Serum, Plasma or Blood by Creatinine-based formula (CKD-EPI 2021)")
+	culture   = loinc("600-7", "Bacteria identified in Blood by Culture")
+	noGrowth  = snomed("264868006", "No growth")
+	coliform  = snomed("112283007", "Escherichia coli")
 	fingerGlu = loinc("41653-7", "Glucose [Mass/volume] in Capillary blood by Glucometer")
 	hba1c     = loinc("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood")
 )
@@ -188,6 +191,23 @@ func (w *ward) report(p *patient, panel []sign, t time.Time, delay time.Duration
 			w.deliver(p, rate, arrival)
 		}
 	}
+}
+
+// bloodCulture takes blood for culture. That it was taken is known at once; what grows, a day later.
+func (w *ward) bloodCulture(p *patient) {
+	o := p.observation(laboratory, w.now, culture)
+	o.Status = "registered"
+	found := noGrowth
+	if p.chance(0.3) {
+		found = coliform
+	}
+	read := w.now.Add(p.between(18*time.Hour, 30*time.Hour))
+	w.deliver(p, o, w.now.Add(p.between(time.Minute, 10*time.Minute)))
+	w.plan(read, func() {
+		result := of(found)
+		o.Status, o.ValueCodeableConcept, o.Issued = "preliminary", &result, stamp(w.now)
+		w.send(p, o)
+	})
 }
 
 // round is the daily blood round of a patient, and for those on insulin a finger-prick every four

@@ -142,7 +142,7 @@ func TestVersionsOfAResourceCountUp(t *testing.T) {
 func TestEveryResourceHasWhatFHIRRequires(t *testing.T) {
 	statuses := map[string][]string{
 		"Encounter":                {"in-progress", "finished"},
-		"Observation":              {"final", "amended", "entered-in-error"},
+		"Observation":              {"registered", "preliminary", "final", "amended", "entered-in-error"},
 		"MedicationRequest":        {"active", "stopped", "completed"},
 		"MedicationAdministration": {"completed"},
 		"Procedure":                {"completed"},
@@ -310,6 +310,34 @@ func TestEachArcOccurs(t *testing.T) {
 			require.GreaterOrEqual(t, found, 3)
 		})
 	}
+}
+
+func TestSomeWithSepsisHaveTheirBloodCulturedInTimeSomeLateAndSomeNever(t *testing.T) {
+	taken, began := map[string]time.Time{}, map[string]time.Time{}
+	for _, e := range day() {
+		of, at, first := e.seen.Code, e.seen.EffectiveDateTime, taken
+		if e.seen.ResourceType == "MedicationRequest" {
+			of, at, first = e.seen.MedicationCodeableConcept, e.At, began
+		}
+		isOf := func(c coding) bool { return c.Code == "600-7" || c.Code == "J01CR05" }
+		if _, met := first[e.Patient]; !met && slices.ContainsFunc(of.Coding, isOf) {
+			first[e.Patient] = at
+		}
+	}
+	before, late, never := 0, 0, 0
+	for patient, at := range began {
+		switch cultured, ok := taken[patient]; {
+		case !ok:
+			never++
+		case cultured.Before(at):
+			before++
+		default:
+			late++
+		}
+	}
+	require.Positive(t, before)
+	require.Positive(t, late)
+	require.Positive(t, never)
 }
 
 func TestMostPatientsAreStable(t *testing.T) {
