@@ -26,12 +26,18 @@ type remedy struct {
 const remedyWork = 1_000_000
 
 // remedy is the smallest change found that makes a rule true that is not true now. It prefers a number added
-// to an input that the rule asks, by how far it lies from the present one; then another fact added; then a
-// fact taken away from what the blockers look at. The rule has been evaluated on the facts as they would be.
+// to an input that the rule asks, by how far it lies from the present one; then another fact added; then the
+// same of inputs that decide which facts belong to those; then a fact taken away from what the blockers look
+// at, or from what decides which facts those are. The rule has been evaluated on the facts as they would be.
 // A change of more than one fact is not looked for, and not every change of one is tried.
 func (r *reading) remedy(rule *rules.Rule, now clinical.Instant, blockers []blocker) (remedy, bool) {
 	s := r.search(rule, now)
-	for _, kind := range []func() []remedy{s.numbers, s.others, func() []remedy { return s.removals(blockers) }} {
+	asked := s.inputs()
+	for _, kind := range []func() []remedy{
+		func() []remedy { return s.numbers(asked) }, func() []remedy { return s.others(asked) },
+		func() []remedy { return s.numbers(s.inner) }, func() []remedy { return s.others(s.inner) },
+		func() []remedy { return s.removals(blockers) },
+	} {
 		found := kind()
 		slices.SortStableFunc(found, func(x, y remedy) int { return cmp.Compare(x.move, y.move) })
 		for _, x := range found {
@@ -64,6 +70,9 @@ type search struct {
 	work     int  // how many facts may still be looked at
 	entire   bool // a fact may make others belong: each trial reads the whole history
 
+	inner  []*rules.Input // that decide which facts belong to those that the rule asks
+	within []*rules.Term  // by which they do
+
 	stream string // of the fact last tried, for which the following is prepared
 	spots  []spot
 	known  map[*rules.Term]rules.Value // answers that such a fact does not touch
@@ -85,6 +94,10 @@ func (r *reading) search(rule *rules.Rule, now clinical.Instant) *search {
 	s.entire = r.derived(s.terms)
 	for _, in := range s.inputs() {
 		s.members[in.ID] = s.resting(in.ID)
+	}
+	s.inner, s.within = s.behind()
+	for _, in := range s.inner {
+		s.members[in.ID] = r.input(in.ID)
 	}
 	return s
 }
@@ -169,7 +182,7 @@ func (s *search) prepare(stream clinical.Stream) {
 		return
 	}
 	s.stream, s.spots, s.known, s.cost = key, nil, map[*rules.Term]rules.Value{}, 20*len(s.terms)
-	for _, in := range s.inputs() {
+	for _, in := range s.every() {
 		if !takes(in, stream) {
 			continue
 		}
@@ -198,10 +211,10 @@ func (s *search) inputs() []*rules.Input {
 	return inputs
 }
 
-// numbers is, for each input of numbers, the one nearest to the present that makes the rule true.
-func (s *search) numbers() []remedy {
+// numbers is, for each of the inputs that has numbers, the one nearest to the present that makes the rule true.
+func (s *search) numbers(inputs []*rules.Input) []remedy {
 	var found []remedy
-	for _, in := range s.inputs() {
+	for _, in := range inputs {
 		if s.numeric(in) {
 			if x, ok := s.number(in); ok {
 				found = append(found, x)
@@ -217,12 +230,12 @@ func (s *search) numeric(in *rules.Input) bool {
 		return false
 	}
 	stream := s.pattern(in).Stream
-	for _, other := range s.inputs() {
+	for _, other := range s.every() {
 		if other.Type == clinical.Number && takes(other, stream) && asksFor(other.Where, "value") {
 			return true
 		}
 	}
-	return slices.ContainsFunc(s.terms, func(t *rules.Term) bool {
+	return slices.ContainsFunc(slices.Concat(s.terms, s.within), func(t *rules.Term) bool {
 		switch t.Op {
 		case rules.Last, rules.First, rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta,
 			rules.Median, rules.StdDev, rules.Rise, rules.Fall, rules.Slope, rules.EWMA, rules.DurationAbove, rules.DurationBelow,
@@ -233,10 +246,10 @@ func (s *search) numeric(in *rules.Input) bool {
 	})
 }
 
-// others is a fact added to each input, where its number does not matter or it has none.
-func (s *search) others() []remedy {
+// others is a fact added to each of the inputs, where its number does not matter or it has none.
+func (s *search) others(inputs []*rules.Input) []remedy {
 	var found []remedy
-	for _, in := range s.inputs() {
+	for _, in := range inputs {
 		if s.numeric(in) {
 			continue
 		}

@@ -150,7 +150,7 @@ func (s *search) variants(in *rules.Input) []clinical.Fact {
 	return []clinical.Fact{pattern}
 }
 
-// texts is every text that the rule's condition and the input's `where` speak of, each once.
+// texts is every text that the rule's condition, the derived inputs' and the input's `where` speak of, each once.
 func (s *search) texts(in *rules.Input) []string {
 	var texts []string
 	note := func(v rules.Value) {
@@ -158,7 +158,7 @@ func (s *search) texts(in *rules.Input) []string {
 			texts = append(texts, v.Str)
 		}
 	}
-	for _, e := range append([]rules.Expr{s.rule.When}, in.Where...) {
+	for _, e := range append(s.conditions(), in.Where...) {
 		walk(e, func(e rules.Expr) {
 			switch e := e.(type) {
 			case *rules.Literal:

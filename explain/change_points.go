@@ -55,17 +55,19 @@ func (l *line) critical() []float64 {
 			literals(condition)
 		}
 	}
-	walk(l.rule.When, func(e rules.Expr) {
-		b, ok := e.(*rules.Binary)
-		if !ok || !slices.Contains(comparisons, b.Op) {
-			return
-		}
-		if slices.ContainsFunc(termsOf(b), func(t *rules.Term) bool {
-			return slices.ContainsFunc(l.spots, func(x spot) bool { return x.input.ID == t.Input })
-		}) {
-			literals(b)
-		}
-	})
+	for _, condition := range l.conditions() {
+		walk(condition, func(e rules.Expr) {
+			b, ok := e.(*rules.Binary)
+			if !ok || !slices.Contains(comparisons, b.Op) {
+				return
+			}
+			if slices.ContainsFunc(termsOf(b), func(t *rules.Term) bool {
+				return slices.ContainsFunc(l.spots, func(x spot) bool { return x.input.ID == t.Input })
+			}) {
+				literals(b)
+			}
+		})
+	}
 	for _, spot := range l.spots {
 		for i := len(spot.without) - 1; i >= 0 && len(xs) < mostCritical; i-- {
 			if v := spot.without[i].value; v.Kind == rules.Number {
@@ -125,15 +127,17 @@ func (l *line) lowest() float64 {
 		}
 		return false
 	}
-	walk(l.rule.When, func(e rules.Expr) {
-		if b, ok := e.(*rules.Binary); ok && slices.Contains(comparisons, b.Op) {
-			for _, pair := range [][2]rules.Expr{{b.X, b.Y}, {b.Y, b.X}} {
-				if c, ok := pair[1].(*rules.Literal); ok && own(pair[0]) && c.Value.Kind == rules.Number {
-					least = min(least, c.Value.Num)
+	for _, condition := range l.conditions() {
+		walk(condition, func(e rules.Expr) {
+			if b, ok := e.(*rules.Binary); ok && slices.Contains(comparisons, b.Op) {
+				for _, pair := range [][2]rules.Expr{{b.X, b.Y}, {b.Y, b.X}} {
+					if c, ok := pair[1].(*rules.Literal); ok && own(pair[0]) && c.Value.Kind == rules.Number {
+						least = min(least, c.Value.Num)
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 	if least > 0 {
 		return 0
 	}

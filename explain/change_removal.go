@@ -12,26 +12,39 @@ import (
 // mostRemovals is how many facts are tried without, at most.
 const mostRemovals = 40
 
-// removals is every fact of the blockers' terms without which the rule is true, the latest first.
+// removals is the latest fact of the blockers' terms without which the rule is true, or else the latest of
+// those that decide which facts belong to a derived input.
 func (s *search) removals(blockers []blocker) []remedy {
 	type removal struct {
 		member
 		input int
 	}
-	var tries []removal
+	var tries, behind []removal
+	add := func(to *[]removal, m member, input int) {
+		same := func(x removal) bool { return x.Order == m.Order }
+		if !slices.ContainsFunc(tries, same) && !slices.ContainsFunc(behind, same) {
+			*to = append(*to, removal{m, input})
+		}
+	}
 	for _, b := range blockers {
 		for _, t := range termsOf(b.Expr) {
 			if t.Op.OfPatient() || t.Op.OfPeriod() {
 				continue
 			}
 			for _, m := range s.removable(t) {
-				if !slices.ContainsFunc(tries, func(x removal) bool { return x.Order == m.Order }) {
-					tries = append(tries, removal{m, t.Input})
-				}
+				add(&tries, m, t.Input)
 			}
 		}
 	}
-	slices.SortFunc(tries, func(x, y removal) int { return inOrderOfTime(y.member, x.member) })
+	for _, b := range blockers {
+		for _, t := range termsOf(b.Expr) {
+			s.deciding(t.Input, func(m member, input int) { add(&behind, m, input) })
+		}
+	}
+	latestFirst := func(x, y removal) int { return inOrderOfTime(y.member, x.member) }
+	slices.SortFunc(tries, latestFirst)
+	slices.SortFunc(behind, latestFirst)
+	tries = append(tries, behind...)
 	for _, x := range tries[:min(len(tries), mostRemovals)] {
 		if s.holdsWithout(x.Statement) {
 			in := s.program.Inputs[x.input]
