@@ -330,10 +330,7 @@ func parameters(rule *rules.Rule) []record.Parameter {
 // valueSetsOf is the value sets that decide which facts belong to an input: for their codes, and for what
 // they say besides.
 func valueSetsOf(in *rules.Input) []*rules.ValueSet {
-	var sets []*rules.ValueSet
-	if in.ValueSet != nil {
-		sets = append(sets, in.ValueSet)
-	}
+	sets := slices.Clone(in.ValueSets)
 	for _, condition := range in.Where {
 		walk(condition, func(e rules.Expr) {
 			if of, ok := e.(*rules.In); ok && of.Set != nil {

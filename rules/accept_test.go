@@ -298,7 +298,9 @@ rules:
 	require.NoError(t, err)
 	sets := map[string]*ValueSet{}
 	for _, in := range program.Inputs {
-		sets[in.Name] = in.ValueSet
+		if len(in.ValueSets) > 0 {
+			sets[in.Name] = in.ValueSets[0]
+		}
 	}
 	require.Equal(t, "nsaids", sets["nsaid"].Name)
 	require.Equal(t, sets["nsaid"], sets["recent"])

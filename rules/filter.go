@@ -61,6 +61,6 @@ func conditional(n ast.Node) bool {
 
 // made is the start of an input made from this one.
 func (in *Input) made() *Input {
-	return &Input{Kind: in.Kind, Codes: in.Codes, Type: in.Type, Unit: in.Unit, Substance: in.Substance, ValueSet: in.ValueSet,
+	return &Input{Kind: in.Kind, Codes: in.Codes, Type: in.Type, Unit: in.Unit, Substance: in.Substance, ValueSets: in.ValueSets,
 		Where: slices.Clone(in.Where), Terms: slices.Clone(in.Terms), accept: accept{unit: in.accept.unit}}
 }

@@ -112,8 +112,8 @@ func (c *compiler) plainInput(in *inputSource) *Input {
 	fine := c.unit(in, out)
 	every := in.codes.shape == scalar && in.codes.text == "any"
 	if !every {
-		codes, set := c.codesOf(in)
-		out.ValueSet = set
+		codes, sets := c.codesOf(in)
+		out.ValueSets = sets
 		fine = fine && len(codes) > 0
 		out.Codes = make(map[clinical.Code]struct{}, len(codes))
 		for _, code := range codes {
@@ -126,8 +126,9 @@ func (c *compiler) plainInput(in *inputSource) *Input {
 	return out
 }
 
-// codesOf reads a list of codes, or finds the value set named.
-func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
+// codesOf reads a list of codes, or finds the value sets named and adds up their codes and those listed beside
+// them. There are none after a fault.
+func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, []*ValueSet) {
 	r := reader{&c.report}
 	what := "the input " + strconv.Quote(in.name)
 	if in.codes.shape != mapping {
@@ -136,20 +137,42 @@ func (c *compiler) codesOf(in *inputSource) ([]clinical.Code, *ValueSet) {
 	keys := r.keys(in.codes, "the filter of "+what, schema.Filter.Names()...)
 	n := keys["valueset"]
 	if n == nil {
-		if len(in.codes.pairs) == 0 {
+		switch {
+		case len(in.codes.pairs) == 0:
 			c.add(in.codes.at(), what+" lists no codes", "write a list of codes, `{valueset: name}`, or `any`")
+		case keys["codes"] != nil:
+			c.add(in.codes.at(), "the filter of "+what+" names no value set", "codes alone are written as a list, without `codes:`")
 		}
 		return nil, nil
 	}
-	name := r.word(n, "valueset")
-	if name == "" {
+	named := []*node{n}
+	if n.shape == list {
+		if named = n.items; len(named) == 0 {
+			c.add(n.at(), "`valueset` names no value set", "name at least one, or list the codes themselves")
+		}
+	}
+	fine := len(named) > 0
+	var sets []*ValueSet
+	var codes []clinical.Code
+	for _, item := range named {
+		name := r.word(item, "valueset")
+		if name == "" {
+			fine = false
+			continue
+		}
+		set := c.valueSet(in.pack, name, item.at(), in.pack.name+"/"+in.name)
+		if fine = fine && set != nil; set != nil {
+			sets, codes = append(sets, set), append(codes, set.Codes...)
+		}
+	}
+	if listed := keys["codes"]; listed != nil {
+		more := r.codes(listed, what)
+		fine, codes = fine && len(more) > 0, append(codes, more...)
+	}
+	if !fine {
 		return nil, nil
 	}
-	set := c.valueSet(in.pack, name, n.at(), in.pack.name+"/"+in.name)
-	if set == nil {
-		return nil, nil
-	}
-	return set.Codes, set
+	return codes, sets
 }
 
 func (c *compiler) where(in *inputSource, of *Input) ([]Expr, bool) {

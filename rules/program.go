@@ -42,8 +42,8 @@ type Input struct {
 	// Substance is what the input declares of the substance it measures (`molar_mass`, `valence`), by which
 	// numbers in a mass, an amount or equivalents are converted to Unit.
 	Substance ucum.Substance
-	ValueSet  *ValueSet // that Codes were taken from by name; nil where the input lists them itself
-	Where     []Expr    // all must be true of the fact; from the outermost input inwards
+	ValueSets []*ValueSet // that Codes were taken from by name, in the order written; none where the input lists all itself
+	Where     []Expr      // all must be true of the fact; from the outermost input inwards
 
 	// Filter is the condition with which a term picks from the facts of the input of this Name, as in
 	// `creatinine.last('48h', value >= 1.5)`: then this is the input of those. "" for one that a pack names.

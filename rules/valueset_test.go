@@ -63,7 +63,7 @@ func TestAValueSetHoldsWhatFHIRSaysItHolds(t *testing.T) {
 			p, err := Compile(append(others, valueSetFile("it", c.definition), naming("it")), CompileOptions{})
 			require.NoError(t, err)
 			var got []string
-			for _, code := range p.Inputs[1].ValueSet.Codes {
+			for _, code := range p.Inputs[1].ValueSets[0].Codes {
 				got = append(got, string(code))
 			}
 			require.Equal(t, c.want, strings.Join(got, " "))
@@ -170,7 +170,7 @@ func TestANameThatSeveralValueSetsHaveIsAFaultWhereItIsUsed(t *testing.T) {
 			require.ErrorContains(t, err, want)
 			continue
 		}
-		require.Equal(t, want, string(p.Inputs[1].ValueSet.Codes[0]))
+		require.Equal(t, want, string(p.Inputs[1].ValueSets[0].Codes[0]))
 		require.Len(t, p.ValueSets, 3, "the one that is there twice counts once")
 	}
 	files[3].Data = valueSetFile("u|1", codes("x")).Data
@@ -217,6 +217,24 @@ func TestTheRuleSetsHashPinsEveryValueSet(t *testing.T) {
 	}
 	require.Len(t, hashes, 3)
 	require.Len(t, digests, 2)
+}
+
+func TestAnInputAddsUpSeveralValueSetsAndCodes(t *testing.T) {
+	p, err := Compile([]clinical.File{
+		valueSetFile("one", `"name":"One","compose":{"include":[{"system":"s","concept":[{"code":"a"},{"code":"b"}]}]}`),
+		{Name: "p.yaml", Data: []byte(`pack: p
+valuesets: {own: ["s|b", "s|c"]}
+inputs:
+  x: {condition: {valueset: [One, own], codes: "s|d"}}
+  y: {condition: {valueset: own, codes: ["s|e"]}}
+`)},
+	}, CompileOptions{})
+	require.NoError(t, err)
+	x, y := p.Inputs[1], p.Inputs[2]
+	require.Equal(t, map[clinical.Code]struct{}{"s|a": {}, "s|b": {}, "s|c": {}, "s|d": {}}, x.Codes)
+	require.Equal(t, []*ValueSet{p.ValueSets[0], p.ValueSets[1]}, x.ValueSets)
+	require.Equal(t, map[clinical.Code]struct{}{"s|b": {}, "s|c": {}, "s|e": {}}, y.Codes)
+	require.Equal(t, []string{"p/x", "p/y"}, p.ValueSets[1].UsedBy)
 }
 
 func TestAValueSetTellsWhoUsesIt(t *testing.T) {

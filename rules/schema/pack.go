@@ -54,7 +54,8 @@ func kinds() []Key {
 
 // Filter is what an input has in place of a list of codes.
 var Filter = &Mapping{Name: "filter", About: "Codes by reference.", Keys: []Key{
-	{"valueset", text, "A value set of this pack, or the name, id or url of a FHIR ValueSet of the rule set.", true},
+	{"valueset", either(text, someOf(text)), "A value set of this pack, or the name, id or url of a FHIR ValueSet of the rule set; or a list of them.", true},
+	{"codes", codes, "Codes besides those of the value sets, each as system|code.", false},
 }}
 
 // Rule is an entry of a pack's rules.
