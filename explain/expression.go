@@ -53,6 +53,8 @@ func evaluate(e rules.Expr, s scope) rules.Value {
 		return rules.Value{}
 	case *rules.In:
 		return in(e, s)
+	case *rules.Dates:
+		return dates(e, evaluate(e.X, s), evaluate(e.Y, s))
 	case *rules.Combination:
 		return valueOf(combination(e, s))
 	}
@@ -219,6 +221,8 @@ func parts(e rules.Expr) []rules.Expr {
 		return []rules.Expr{e.If, e.Then, e.Else}
 	case *rules.In:
 		return []rules.Expr{e.X}
+	case *rules.Dates:
+		return []rules.Expr{e.X, e.Y}
 	case *rules.Has:
 		return []rules.Expr{e.X}
 	case *rules.Combination:

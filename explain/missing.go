@@ -54,6 +54,10 @@ func (b *blame) unknown(e rules.Expr) {
 		default:
 			b.unknown(e.If)
 		}
+	case *rules.Dates:
+		if !b.parts(e.X, e.Y) {
+			b.every(e, "which lies before the birth, or has not come")
+		}
 	case *rules.In:
 		if !b.parts(e.X) {
 			b.bounded(e.X, "which does not tell whether it is one of those asked for")

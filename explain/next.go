@@ -169,16 +169,31 @@ func (r *reading) outlasts(t *rules.Term, now clinical.Instant) clinical.Instant
 	facts := r.input(t.Input)
 	earliest, latest := r.bounds(t, now)
 	if i := since(facts, latest+1); i < len(facts) {
-		first = r.comes(t.Window.To, facts[i].Fact.Time, now-latest)
+		first = r.enters(t.Window, facts[i].Fact.Time, now-latest)
 	}
 	if t.Window.All {
 		return first
 	}
 	seen := between(facts, earliest, latest)
 	if i := missed(t.Op, seen); i >= 0 {
-		first = min(first, r.comes(t.Window.From, seen[i].Fact.Time+1, now-earliest))
+		first = min(first, r.leaves(t.Window, seen[i].Fact.Time, now-earliest))
 	}
 	return first
+}
+
+// enters and leaves are what comesIn and goesOut are, for a window whose end is so long ago now.
+func (r *reading) enters(w rules.Window, t, long clinical.Instant) clinical.Instant {
+	if w.Day != rules.NoDay {
+		return r.comesIn(w, t)
+	}
+	return r.comes(w.To, t, long)
+}
+
+func (r *reading) leaves(w rules.Window, t, long clinical.Instant) clinical.Instant {
+	if w.Day != rules.NoDay {
+		return r.goesOut(w, t)
+	}
+	return r.comes(w.From, t+1, long)
 }
 
 // comes is what reaches is. It is mostly as much after the instant t as d is long now, which is tried first.
@@ -240,7 +255,7 @@ func (r *reading) activeOutlasts(t *rules.Term, now clinical.Instant) clinical.I
 		case t.Window.All:
 			return end + 1
 		}
-		return r.comes(t.Window.From, end+1, now-earliest)
+		return r.leaves(t.Window, end, now-earliest)
 	}
 	i := since(facts, latest+1)
 	switch {
@@ -249,7 +264,7 @@ func (r *reading) activeOutlasts(t *rules.Term, now clinical.Instant) clinical.I
 	case t.Window.All:
 		return facts[i].Fact.Time
 	}
-	return r.comes(t.Window.To, facts[i].Fact.Time, now-latest)
+	return r.enters(t.Window, facts[i].Fact.Time, now-latest)
 }
 
 // personOutlasts is the birth, the next completed year or month of age, or the death.
@@ -260,7 +275,7 @@ func (r *reading) personOutlasts(op rules.Op, now clinical.Instant) clinical.Ins
 	}
 	step := 1
 	switch op {
-	case rules.Sex:
+	case rules.Sex, rules.BirthDate:
 		return clinical.Forever
 	case rules.Deceased:
 		if now < person.End {

@@ -35,6 +35,11 @@ func (r *reading) patient(op rules.Op, now clinical.Instant) rules.Value {
 		return r.age(1, person.Time, now)
 	case rules.Sex:
 		return sex(detailOf(person))
+	case rules.BirthDate:
+		if person.Time == clinical.Never {
+			return rules.Value{}
+		}
+		return rules.TimeOf(person.Time)
 	}
 	return rules.BoolOf(deceased(person, now))
 }

@@ -35,6 +35,8 @@ func inWindow(w rules.Window) string {
 		return inWindowOf(w)
 	case w.All:
 		return ""
+	case w.Day != rules.NoDay:
+		return daysInWords[w.Day]
 	case w.To == rules.Duration{}:
 		return " in " + length(w.From)
 	}
@@ -44,6 +46,8 @@ func inWindow(w rules.Window) string {
 	}
 	return " between " + from + " and " + to + " before"
 }
+
+var daysInWords = [...]string{rules.Today: " that day", rules.Yesterday: " the day before", rules.LastDay: " on the last day with any"}
 
 // inWindowOf says the same of a window that is counted from the start or the end of a period.
 func inWindowOf(w rules.Window) string {

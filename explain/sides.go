@@ -58,6 +58,13 @@ func (r *reading) measure(e rules.Expr) measure {
 		return r.measureOfTerm(e.Term)
 	case *rules.Unary:
 		return r.measure(e.X)
+	case *rules.Dates:
+		switch e.Func {
+		case rules.AgeAt:
+			return measure{unit: "a"}
+		case rules.AgeMonthsAt:
+			return measure{unit: "mo"}
+		}
 	case *rules.Conditional:
 		return r.measure(e.Then).with(r.measure(e.Else))
 	case *rules.Binary:

@@ -15,10 +15,10 @@ func (r *reading) term(t *rules.Term, now clinical.Instant) rules.Value {
 	if t.Each != 0 {
 		return r.inPeriod(t, now)
 	}
-	switch t.Op {
-	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+	switch {
+	case t.Op.OfPatient():
 		return r.patient(t.Op, now)
-	case rules.Active:
+	case t.Op == rules.Active:
 		return rules.BoolOf(len(r.holding(t, now)) > 0)
 	}
 	return r.answer(t, r.window(t, now), now)
@@ -64,6 +64,8 @@ func (r *reading) bounds(t *rules.Term, now clinical.Instant) (earliest, latest 
 		return earliest, min(latest, now)
 	case w.All:
 		return clinical.Never, now
+	case w.Day != rules.NoDay:
+		return r.dayBounds(t, now)
 	default:
 		return ago(w.From, now, r.program.Zone), ago(w.To, now, r.program.Zone)
 	}

@@ -88,12 +88,12 @@ func (r *reading) edge(t *rules.Term, now clinical.Instant) clinical.Instant {
 	}
 	earliest, latest := r.bounds(t, now)
 	if i := since(facts, latest+1); i < len(facts) {
-		consider(reaches(t.Window.To, facts[i].Fact.Time, r.program.Zone))
+		consider(r.comesIn(t.Window, facts[i].Fact.Time))
 	}
 	if !t.Window.All {
 		// The earliest fact that is still inside, or has yet to come in, is the first to leave.
 		if i := since(facts, earliest); i < len(facts) {
-			consider(reaches(t.Window.From, facts[i].Fact.Time+1, r.program.Zone))
+			consider(r.goesOut(t.Window, facts[i].Fact.Time))
 		}
 	}
 	return first
@@ -108,7 +108,7 @@ func (r *reading) activeEdge(t *rules.Term, now clinical.Instant) clinical.Insta
 	}
 	first, end := clinical.Forever, clinical.Forever
 	if i := since(facts, latest+1); i < len(facts) {
-		first = reaches(t.Window.To, facts[i].Fact.Time, r.program.Zone)
+		first = r.comesIn(t.Window, facts[i].Fact.Time)
 	}
 	for _, m := range facts {
 		if m.Fact.End >= earliest {
@@ -116,7 +116,7 @@ func (r *reading) activeEdge(t *rules.Term, now clinical.Instant) clinical.Insta
 		}
 	}
 	if end < horizon {
-		first = min(first, reaches(t.Window.From, end+1, r.program.Zone))
+		first = min(first, r.goesOut(t.Window, end))
 	}
 	return first
 }

@@ -91,6 +91,8 @@ func (r *reading) condition(e rules.Expr) bool {
 		return true
 	case *rules.Conditional:
 		return r.condition(e.Then)
+	case *rules.Dates:
+		return e.Func == rules.SameDay
 	}
 	return true // in, the combinations, and other rules
 }
@@ -142,6 +144,8 @@ func operator(e rules.Expr) string {
 		return "?:"
 	case *rules.In:
 		return "in"
+	case *rules.Dates:
+		return e.Func
 	case *rules.Combination:
 		return e.Op
 	case *rules.TermRef:

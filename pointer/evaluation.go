@@ -139,7 +139,7 @@ func (e *evaluation) resolveAtom(a *rules.Atom) (rules.Truth, clinical.Instant) 
 		panic("pointer: a term's horizon is not after now")
 	case a.Elapsed >= 0:
 		until = e.crossing(a, truth, until)
-	case a.Threshold != nil && until != clinical.Forever:
+	case a.Threshold != nil && until != clinical.Forever && e.plan.Program.Terms[a.Threshold.Term].Window.Day != rules.LastDay:
 		t := e.plan.Program.Terms[a.Threshold.Term]
 		q := e.question(t)
 		if t.Each != 0 {

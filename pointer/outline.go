@@ -67,7 +67,7 @@ func (p *Plan) Outline(rule *rules.Rule) Outline {
 
 func lifeOf(t *rules.Term) Life {
 	switch {
-	case t.Op == rules.Sex:
+	case t.Op == rules.Sex, t.Op == rules.BirthDate:
 		return Settled
 	case t.Op == rules.Deceased:
 		return Death
@@ -77,7 +77,7 @@ func lifeOf(t *rules.Term) Life {
 		return Ending
 	case t.Op.Elapsed():
 		return Elapsing
-	case t.Window.All, t.Each != 0:
+	case t.Window.All, t.Each != 0, t.Window.Day == rules.LastDay:
 		return Settled
 	}
 	return Passing
@@ -85,7 +85,7 @@ func lifeOf(t *rules.Term) Life {
 
 func reachOf(t *rules.Term, in *rules.Input) Reach {
 	switch t.Op {
-	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased:
+	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased, rules.BirthDate:
 		return Person
 	case rules.Active, rules.Overlaps, rules.PeriodStart, rules.PeriodEnd, rules.Ended, rules.HoursSinceStart, rules.HoursSinceEnd:
 		return Periods

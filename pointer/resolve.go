@@ -28,6 +28,9 @@ func (q *question) resolve() (rules.Value, clinical.Instant) {
 	if len(q.facts.series) == 0 {
 		return empty(q.term.Op), clinical.Forever
 	}
+	if q.term.Window.Day == rules.LastDay && !q.still {
+		return q.lastDay()
+	}
 	switch q.term.Op {
 	case rules.Exists:
 		return q.exists()
@@ -68,7 +71,7 @@ func (q *question) enters(t clinical.Instant) clinical.Instant {
 	if q.still {
 		return t
 	}
-	return firstInstant(q.term.Window.To, t, q.zone)
+	return firstSeen(q.term.Window, t, q.zone)
 }
 
 // leaves is the first instant at which the window no longer sees a fact of time t.
@@ -76,7 +79,7 @@ func (q *question) leaves(t clinical.Instant) clinical.Instant {
 	if q.still || q.term.Window.All {
 		return clinical.Forever
 	}
-	return firstInstant(q.term.Window.From, t+1-edge, q.zone)
+	return unseen(q.term.Window, t, q.zone)
 }
 
 // firstInstant is the least instant n with d.Before(n) >= t. Months are found by bisection, which is
@@ -298,6 +301,9 @@ func (q *question) person() (rules.Value, clinical.Instant) {
 	}
 	if p.Time == clinical.Never {
 		return rules.Value{}, clinical.Forever
+	}
+	if q.term.Op == rules.BirthDate {
+		return rules.TimeOf(p.Time), clinical.Forever
 	}
 	months, ok := rules.CompletedMonths(p.Time, q.now, q.zone)
 	if !ok {

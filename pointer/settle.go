@@ -281,20 +281,24 @@ func (s *settlement) seenFrom(t *rules.Term, e *Entry) (from, to clinical.Instan
 	switch {
 	case t.Op.OfPatient():
 		return clinical.Never, clinical.Forever
+	case t.Window.Day != rules.NoDay && e.Time == clinical.Never && t.Op != rules.Active:
+		return clinical.Forever, clinical.Never
+	case t.Window.Day == rules.LastDay:
+		return e.Time, clinical.Forever
 	case t.Op == rules.Active && t.Window.All:
 		return e.Time, e.End
 	case t.Op == rules.Overlaps, t.Op == rules.Active && t.Window.During:
 		return clinical.Never, e.End
 	case t.Op == rules.Active && e.End == clinical.Forever:
-		return firstInstant(t.Window.To, e.Time, zone), clinical.Forever
+		return firstSeen(t.Window, e.Time, zone), clinical.Forever
 	case t.Op == rules.Active:
-		return firstInstant(t.Window.To, e.Time, zone), firstInstant(t.Window.From, e.End+1, zone) - 1
+		return firstSeen(t.Window, e.Time, zone), unseen(t.Window, e.End+edge, zone) - 1
 	case t.Window.During:
 		return clinical.Never, e.Time
 	case t.Window.All:
 		return e.Time, clinical.Forever
 	}
-	return firstInstant(t.Window.To, e.Time, zone), firstInstant(t.Window.From, e.Time+1, zone) - 1
+	return firstSeen(t.Window, e.Time, zone), unseen(t.Window, e.Time+edge, zone) - 1
 }
 
 // merged is the spans in order, those that meet made one.

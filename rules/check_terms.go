@@ -93,6 +93,8 @@ func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 			return k.reference(n, at)
 		case "table":
 			return k.lookup(n)
+		case SameDay:
+			return k.sameDay(n)
 		}
 	}
 	callee, ok := n.Callee.(*ast.MemberNode)
@@ -110,6 +112,9 @@ func (k *checker) call(n *ast.CallNode, at place) (Expr, typ) {
 	}
 	if !ok {
 		return k.member(callee)
+	}
+	if name == "patient" && (word == AgeAt || word == AgeMonthsAt) {
+		return k.ageAt(n, word)
 	}
 	if name == "patient" {
 		if _, known := opOf(word, true); known {
@@ -263,6 +268,12 @@ func (k *checker) suits(w Window, at ast.Node, op Op) bool {
 	switch {
 	case w.Ahead() && k.where == nil && w.At == AtNow:
 		k.faultAt(at, "a rule is asked about now: nothing is known of what comes after", "in an input's `where`, 'after 5m' is the five minutes after the fact")
+		return false
+	case w.Day != NoDay && w.At != AtNow:
+		k.faultAt(at, fmt.Sprintf("`%s()` counts a length of time, and '%s' is a day", w.At, w), "to ask what was of that day compare the times: `same_day(start, glucose.last_time())`")
+		return false
+	case w.Day == LastDay && op == Active:
+		k.faultAt(at, "the last day is that of the latest fact, and what is active may have begun long before", "give a length of time, as in `active('24h')`")
 		return false
 	case w.Ahead() && op.Elapsed():
 		k.faultAt(at, fmt.Sprintf("`%s` looks back, and this window ahead", op), "ask exists or count")

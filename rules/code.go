@@ -29,6 +29,7 @@ type code struct {
 	scores       []scoreCode
 	tests        []scoreTest
 	tables       []*Table
+	dates        []*Dates
 	depth        int
 }
 
@@ -64,6 +65,7 @@ const (
 	pushScore
 	testScore
 	applyLookup
+	applyDates
 )
 
 type instruction struct {
@@ -159,6 +161,9 @@ func (c *code) run(stack []Value, values []Value, fact *evidence) Value {
 			t := c.tables[in.arg]
 			top -= len(t.Columns) - 1
 			stack[top] = t.lookup(stack[top : top+len(t.Columns)])
+		case applyDates:
+			top--
+			stack[top] = c.dates[in.arg].of(stack[top], stack[top+1])
 		}
 	}
 	return stack[0]

@@ -80,6 +80,11 @@
 // '48h' it sees now-48h <= time <= now; with 'a..b' it sees now-a <= time <= now-b; both ends are
 // closed, the resolution is one millisecond. Durations are whole numbers with a unit, and sums of
 // them: ms s m h d w (exact; d is 24 hours) and mo y (calendar, in the pack's zone), as in '1y6mo', '36h'.
+// A window may also be a day of the calendar in the pack's zone, which begins at the first instant of the date and
+// ends before that of the next, be it of 23, 24 or 25 hours: 'today' is from the start of the day of now up to now,
+// 'yesterday' the whole of the day before. 'last day' is from the start of the day of the latest fact with
+// time <= now up to now: of the facts that the question is asked of (the input's, of which its condition, if it has
+// one, is true), with a value or without; nothing where the time of none is known.
 // A fact dated after now is not seen. Facts are in order of time, and of two at one instant the one
 // stated later in the log is the later.
 //
@@ -117,12 +122,19 @@
 //	start end ended hours_since_start hours_since_end   see rules for each period
 //	patient.age patient.age_months   completed years, months at now, in the pack's zone, by the calendar:
 //	           a year is completed at the start of the birthday (28 February for one born on the 29th)
+//	patient.birth_date  time: the start of the day of birth
 //	patient.sex text; patient.deceased boolean, true from the instant of death on (false while not known dead)
 //
 // Any question but those about the patient may have a condition as its last argument: it is then asked of
 // those facts of the input alone of which the condition is true. creatinine.last('48h', value >= 1.5) is
 // high.last('48h') of an input {from: creatinine, where: value >= 1.5}, and the condition is all that a
 // `where` may be.
+//
+// Two times may be asked about by the calendar of the pack's zone; missing where either is:
+//
+//	same_day(a, b)      boolean: whether both lie in one day. The end of what goes on lies in none.
+//	patient.age_at(t) patient.age_months_at(t)   completed years, months at t instead of now; missing before the
+//	                    birth and for the end of what goes on
 //
 // Where there is nothing to answer with, a term is missing: last, first, min, max, mean, median, ewma,
 // duration_above and _below of no value, nth of fewer than that, delta, stddev, rise and fall of fewer than

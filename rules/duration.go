@@ -40,6 +40,11 @@ type complaint struct{ problem, hint string }
 
 // parseWindow reads '48h', '365d..8d', 'after 5m' or 'after 1h..6h'.
 func parseWindow(s string) (Window, *complaint) {
+	for day := Today; day <= LastDay; day++ {
+		if strings.TrimSpace(s) == day.String() {
+			return Window{Day: day}, nil
+		}
+	}
 	if ahead, after := strings.CutPrefix(strings.TrimSpace(s), "after "); after {
 		return parseAfter(s, ahead)
 	}
@@ -187,6 +192,8 @@ func (w Window) String() string {
 	switch {
 	case w.All, w.During:
 		return ""
+	case w.Day != NoDay:
+		return w.Day.String()
 	case w.Ahead() && w.From == Duration{}:
 		return "after " + w.To.negated().String()
 	case w.Ahead():

@@ -192,6 +192,8 @@ func (w *exprWriter) write(e Expr, least int) {
 		}
 	case *Points:
 		w.points(e)
+	case *Dates:
+		w.dates(e)
 	case *Lookup:
 		w.b.WriteString("table(")
 		if w.exact {
@@ -309,6 +311,9 @@ func walk(e Expr, visit func(*Term)) {
 		for _, item := range e.Items {
 			walk(item, visit)
 		}
+	case *Dates:
+		walk(e.X, visit)
+		walk(e.Y, visit)
 	case *Points:
 		walk(e.When, visit)
 		walk(e.Of, visit)
@@ -334,6 +339,8 @@ func asksFor(e Expr, name string) bool {
 		return asksFor(e.If, name) || asksFor(e.Then, name) || asksFor(e.Else, name)
 	case *In:
 		return asksFor(e.X, name)
+	case *Dates:
+		return asksFor(e.X, name) || asksFor(e.Y, name)
 	case *Lookup:
 		return slices.ContainsFunc(e.Keys, func(key Expr) bool { return asksFor(key, name) })
 	}

@@ -102,6 +102,11 @@ func (l *lowering) emit(e Expr, held int) {
 		l.emit(e.X, held)
 		c.lists = append(c.lists, e.List)
 		l.put(applyIn, len(c.lists)-1)
+	case *Dates:
+		l.emit(e.X, held)
+		l.emit(e.Y, held+1)
+		c.dates = append(c.dates, e)
+		l.put(applyDates, len(c.dates)-1)
 	case *RuleRef:
 		l.emit(e.When, held)
 	case *Combination:

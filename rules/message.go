@@ -75,7 +75,7 @@ func (k *checker) messageExpr(text string) Expr {
 	}
 	e, t := k.check(tree, inside)
 	switch e.(type) {
-	case *TermRef, *Score, *Constant, *Lookup:
+	case *TermRef, *Score, *Constant, *Lookup, *Dates:
 	default:
 		if t != broken {
 			k.fault(tree, fmt.Sprintf("`{{ }}` does not show %s", e), "write a term, a score, a parameter or a table")

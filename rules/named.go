@@ -44,6 +44,9 @@ func nameIn(e Expr, into map[string]Expr) {
 		nameIn(e.Else, into)
 	case *In:
 		nameIn(e.X, into)
+	case *Dates:
+		nameIn(e.X, into)
+		nameIn(e.Y, into)
 	case *Combination:
 		for _, kid := range e.Kids {
 			nameIn(kid, into)

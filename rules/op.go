@@ -10,7 +10,7 @@ var opNames = [...]string{
 	LastTime: "last_time", FirstTime: "first_time", HoursSince: "hours_since", DaysSince: "days_since",
 	Active: "active", Overlaps: "overlaps",
 	PeriodStart: "start", PeriodEnd: "end", Ended: "ended", HoursSinceStart: "hours_since_start", HoursSinceEnd: "hours_since_end",
-	Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased",
+	Age: "age", AgeMonths: "age_months", Sex: "sex", Deceased: "deceased", BirthDate: "birth_date",
 }
 
 // String is the word that packs use: "last_time".
@@ -59,7 +59,7 @@ func (o Op) yields(of clinical.ValueType) typ {
 	switch o {
 	case Exists, Active, Overlaps, Ended, Deceased:
 		return boolean
-	case LastTime, FirstTime, PeriodStart, PeriodEnd:
+	case LastTime, FirstTime, PeriodStart, PeriodEnd, BirthDate:
 		return instant
 	case Sex:
 		return text

@@ -32,7 +32,7 @@ func TestEveryExampleOfTheGuideCompiles(t *testing.T) {
 	table, _, _ = strings.Cut(table, "\n\n")
 	var messages strings.Builder
 	questions := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(table, -1)
-	require.GreaterOrEqual(t, len(questions), int(PeriodStart)+int(Deceased-Age), "the guide names every question but overlaps, which is of a period")
+	require.GreaterOrEqual(t, len(questions), int(PeriodStart)+int(BirthDate-Age), "the guide names every question but overlaps, which is of a period")
 	for _, q := range questions {
 		messages.WriteString("{{ " + q[1] + " }} ")
 	}

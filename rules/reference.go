@@ -212,6 +212,8 @@ func (c *compiler) measured(e Expr) int {
 		add(e.If, e.Then, e.Else)
 	case *In:
 		add(e.X)
+	case *Dates:
+		add(e.X, e.Y)
 	case *Combination:
 		add(e.Kids...)
 	case *Lookup:

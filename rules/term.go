@@ -45,6 +45,7 @@ const (
 	AgeMonths                 // Number: completed months (patient)
 	Sex                       // Text: administrative gender (patient)
 	Deceased                  // Boolean (patient)
+	BirthDate                 // Time at which the day of birth begins (patient)
 )
 
 // Term is one question to one input, or about the patient. A rule's terms are asked at now; equal ones
@@ -52,7 +53,7 @@ const (
 // is to belong to it, and are the input's own.
 type Term struct {
 	ID     int // its slot: the index into Program.Terms, or into Input.Terms
-	Input  int // index into Program.Inputs; the patient's own stream for Age, AgeMonths, Sex, Deceased
+	Input  int // index into Program.Inputs; the patient's own stream for those about the person
 	Each   int // the input about one period of which it is asked (Rule.Each); 0 for one that is about the patient
 	Op     Op
 	Window Window
@@ -77,6 +78,7 @@ type Window struct {
 	All, During bool
 	From, To    Duration
 	At          Anchor
+	Day         Day // a calendar day, and no length of time
 }
 
 // Anchor is the instant from which a window is counted.
@@ -115,16 +117,25 @@ func (d Duration) Before(t clinical.Instant, zone *time.Location) clinical.Insta
 	return t - clinical.Instant(d.Millis)
 }
 
-// Lower and Upper are the window's ends at now, both inside it. Lower is clinical.Never without a lower end.
+// Lower and Upper are the window's ends at now, both inside it. Lower is clinical.Never without a lower end. Of the
+// last day they are those that it has if the latest fact is of the day of now.
 func (w Window) Lower(now clinical.Instant, zone *time.Location) clinical.Instant {
-	if w.All {
+	switch {
+	case w.All:
 		return clinical.Never
+	case w.Day == Yesterday:
+		return StartOfDay(StartOfDay(now, zone)-1, zone)
+	case w.Day != NoDay:
+		return StartOfDay(now, zone)
 	}
 	return w.From.Before(now, zone)
 }
 
 // Upper is the latest instant that the window sees at now.
 func (w Window) Upper(now clinical.Instant, zone *time.Location) clinical.Instant {
+	if w.Day == Yesterday {
+		return StartOfDay(now, zone) - 1
+	}
 	return w.To.Before(now, zone)
 }
 

@@ -133,7 +133,7 @@ type Period struct {
 
 // Node is one part of the condition with what it came to. Its Kids are its operands in order.
 type Node struct {
-	Op      string `json:"op"`              // "and" "or" "not" "all" "any" "none" "at_least" "==" … ">=" "+" "-" "*" "/" "??" "?:" "in", "term", "literal", "constant", "parameter", "table", "score", "points" (an item of a score), "rule"
+	Op      string `json:"op"`              // "and" "or" "not" "all" "any" "none" "at_least" "==" … ">=" "+" "-" "*" "/" "??" "?:" "in" "same_day" "age_at" "age_months_at", "term", "literal", "constant", "parameter", "table", "score", "points" (an item of a score), "rule"
 	Source  string `json:"source"`          // as a pack would write it
 	N       int    `json:"n,omitempty"`     // at_least
 	Boolean bool   `json:"boolean"`         // whether it is a condition, so that Truth says something

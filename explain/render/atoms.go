@@ -216,6 +216,9 @@ func (v *view) membership(n *record.Node) clause {
 
 // generic says how any condition stands, by naming what it rests on.
 func (v *view) generic(n *record.Node) clause {
+	if c, ok := v.sameDay(n); ok {
+		return c
+	}
 	var from []string
 	for t := range v.termsIn(n) {
 		if m := v.mention(t); !slices.Contains(from, m) {

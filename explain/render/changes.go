@@ -191,6 +191,9 @@ func (v *view) words(a *record.Term, op string, holds bool, b *record.Term) clau
 // sum is any other number that was worked out: a score with the parts that gave points, or an expression
 // with what it was worked out from.
 func (v *view) sum(x *record.Node, op string, holds bool, k record.Value) clause {
+	if c, ok := v.aged(x, op, holds, k.Num); ok {
+		return c
+	}
 	words, value := off(op, holds, x.Value, k), short(x.Value.Num, k.Num)
 	parts := []*record.Node{x}
 	if x.Op == "+" {

@@ -60,6 +60,9 @@ func span(text string) string {
 	return spoken(far) + " to " + spoken(near) + " ago"
 }
 
+// days are the windows that are a day of the calendar, in words.
+var days = map[string]string{"today": "that day", "yesterday": "the day before", "last day": "on the last day with any"}
+
 // within says in which window something was, to stand behind it: "in 7 days", "between 365 and 8 days
 // ago", "on record" for all of the past; "" without a window.
 func within(w *record.Window) string {
@@ -70,6 +73,9 @@ func within(w *record.Window) string {
 		return "on record"
 	}
 	if text, ok := withinPeriod(w.Text); ok {
+		return text
+	}
+	if text, ok := days[w.Text]; ok {
 		return text
 	}
 	switch {

@@ -66,6 +66,8 @@ func (v *view) noun(t *record.Term) string {
 		return "the age"
 	case "sex":
 		return "the sex"
+	case "birth_date":
+		return "the date of birth"
 	case "deceased":
 		return "the death"
 	}
@@ -157,6 +159,8 @@ func (v *view) mention(t *record.Term, against ...float64) string {
 		return text
 	case "last_time", "first_time":
 		return v.dated(v.noun(t), t)
+	case "birth_date":
+		return v.noun(t)
 	case "age":
 		return "an age of " + counted(int(t.Value.Num), "year")
 	case "age_months":

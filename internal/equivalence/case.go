@@ -1,6 +1,7 @@
 package equivalence
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 // Case is one experiment, complete in itself.
 type Case struct {
 	Seed     uint64
+	Zone     string            // "" for Europe/London
 	Sections string            // the constants, parameters, tables and scores of the pack, as YAML
 	Inputs   string            // the inputs of the pack
 	Rules    []string          // conditions, one a rule; after "stay: " one that holds for each stay
@@ -38,7 +40,8 @@ const patient = "p1"
 
 // pack writes a rule pack.
 func (c *Case) pack(inputs string, conditions []string) []byte {
-	out := "pack: case\nzone: Europe/London\n" + valueSets + c.Sections + "inputs:\n" + inputs + "rules:\n"
+	zone := cmp.Or(c.Zone, "Europe/London")
+	out := "pack: case\nzone: " + zone + "\n" + valueSets + c.Sections + "inputs:\n" + inputs + "rules:\n"
 	for i, when := range conditions {
 		each := ""
 		if input, rest, of := strings.Cut(when, ": "); of && !strings.ContainsAny(input, " '(") {

@@ -32,7 +32,7 @@ const (
 	day  = 24 * hour
 )
 
-// start lies two days before British clocks go forward, so that calendar windows meet the change.
+// start lies two days before British and Lebanese clocks go forward, so that calendar windows meet the change.
 var start = clinical.Instant(1774605600000) // 2026-03-27T10:00:00Z
 
 type drawer struct {
@@ -48,6 +48,9 @@ func pick[T any](d drawer, of ...T) T { return of[d.IntN(len(of))] }
 func Draw(seed uint64) *Case {
 	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0x5eed))}
 	c := &Case{Seed: seed, Inputs: d.inputs()}
+	if d.IntN(3) == 0 {
+		c.Zone = "Asia/Beirut" // where clocks go forward at midnight
+	}
 	d.declare(c.Inputs)
 	c.Sections, c.Site = d.declared.text, d.site()
 	c.Rules = d.conditions(c.Inputs, 8)
@@ -180,6 +183,9 @@ func (d drawer) where(of []string, depth int, period bool) string {
 		}
 		return fmt.Sprintf("%s.last_time() %s %s.first_time(%s)", asked, compare, numbers, window)
 	case 8:
+		if period && d.IntN(2) == 0 {
+			return pick(d, "same_day(start, end)", "same_day(start, crea.last_time())", "patient.age_at(start) >= 20", "same_day(end, temp.first_time('after 3d'))")
+		}
 		return pick(d, "patient.age >= 20", "patient.sex == 'male'", "not patient.deceased", "patient.age_months < 241")
 	case 9:
 		if !period {
@@ -358,6 +364,9 @@ func (d drawer) window() string {
 	if d.declared != nil && d.IntN(8) == 0 {
 		return pick(d, "span", "days", "offset")
 	}
+	if d.IntN(8) == 0 {
+		return pick(d, "'today'", "'yesterday'", "'last day'")
+	}
 	return pick(d, "", "", "'1h'", "'2h'", "'6h'", "'1d'", "'3d'", "'3d..1h'", "'2h..1h'", "'1mo'", "'2mo..1d'", "'1y'", "'1y..1mo'", "'1mo..1mo'", "'90m'", "'1d2h'")
 }
 
@@ -443,6 +452,9 @@ func (d drawer) boolean(depth int) string {
 	case 5:
 		return fmt.Sprintf("(flag.last(%s) ?? %t)", d.window(), d.IntN(2) == 0)
 	case 6:
+		if d.IntN(2) == 0 {
+			return d.dates()
+		}
 		return pick(d, "patient.sex == 'male'", "patient.deceased", "patient.age >= 20", "patient.age_months < 241",
 			"note.last('3d') in ['clear', 'red']", "note.last() != 'clear'")
 	case 7:
@@ -464,6 +476,25 @@ func (d drawer) boolean(depth int) string {
 			pick(d, "temp", "drug"), pick(d, "last_time", "first_time"), d.window())
 	}
 	return fmt.Sprintf("%s %s %s", d.numeric(depth), compare, d.numeric(max(depth-1, 0)))
+}
+
+// dates draws an atom that asks the calendar.
+func (d drawer) dates() string {
+	time := func() string {
+		if d.each != "" && d.IntN(2) == 0 {
+			return pick(d, "start", "end")
+		}
+		return fmt.Sprintf("%s.%s(%s)", pick(d, "crea", "temp", "drug", "stay"), pick(d, "last_time", "first_time"), d.window())
+	}
+	switch d.IntN(4) {
+	case 0:
+		return fmt.Sprintf("patient.age_at(%s) %s %d", time(), pick(d, "<", ">="), pick(d, 0, 19, 20, 26))
+	case 1:
+		return fmt.Sprintf("patient.age_months_at(%s) %s %d", time(), pick(d, "<", ">="), pick(d, 1, 240, 312, 313))
+	case 2:
+		return fmt.Sprintf("patient.birth_date %s %s", pick(d, "<", ">=", "=="), time())
+	}
+	return fmt.Sprintf("same_day(%s, %s)", time(), time())
 }
 
 // condition draws a rule's tree.

@@ -50,7 +50,12 @@ var mutations = []struct{ name, file, is, becomes string }{
 	{"a period sees what comes after it", "period.go", "q.still, q.facts.limit = true, to", "q.still, q.facts.limit = true, max(to, clinical.Forever)"},
 	{"a period sees what came before it", "period.go", "q.lower, q.upper = from, ", "q.lower, q.upper = from-1, "},
 	{"a period that is no more stands", "fold.go", "\t\tif len(gone) > 0 {\n", "\t\tif len(gone) > 99 {\n"},
-	{"a fact leaves a millisecond early", "resolve.go", "t+1-edge, q.zone", "t-edge, q.zone"},
+	{"today lasts for two days", "day.go", "case rules.Today:\n\t\treturn rules.NextDay(t, zone)", "case rules.Today:\n\t\treturn rules.NextDay(rules.NextDay(t, zone), zone)"},
+	{"yesterday is seen today", "day.go", "case rules.Yesterday:\n\t\treturn rules.NextDay(t, zone)", "case rules.Yesterday:\n\t\treturn t"},
+	{"the last day is the one before", "day.go", "rules.NextDay(latest.entry.Time, q.zone)-1", "latest.entry.Time-1"},
+	{"the last day begins with its fact", "day.go", "q.lower, q.facts.limit = rules.StartOfDay(latest.entry.Time, q.zone),", "q.lower, q.facts.limit = latest.entry.Time,"},
+	{"a later day does not come", "day.go", "until = min(until, next.entry.Time)", "until = max(until, next.entry.Time)"},
+	{"a fact leaves a millisecond early", "day.go", "t+1-edge, zone", "t-edge, zone"},
 }
 
 func TestEveryMutationIsOfCodeThatIsThere(t *testing.T) {

@@ -97,6 +97,13 @@ func numbers(e rules.Expr) (interval, bool) {
 		return out, true
 	case *rules.TermRef:
 		return domain(e.Term), true
+	case *rules.Dates:
+		switch e.Func {
+		case rules.AgeAt:
+			return interval{lo: 0, hi: oldest}, true
+		case rules.AgeMonthsAt:
+			return interval{lo: 0, hi: oldest*12 + 11}, true
+		}
 	case *rules.Unary:
 		x, ok := numbers(e.X)
 		return interval{lo: -x.hi, hi: -x.lo}, ok && e.Op == "-"

@@ -118,6 +118,8 @@ func parts(e rules.Expr) []rules.Expr {
 		return []rules.Expr{e.If, e.Then, e.Else}
 	case *rules.In:
 		return []rules.Expr{e.X}
+	case *rules.Dates:
+		return []rules.Expr{e.X, e.Y}
 	case *rules.Has:
 		return []rules.Expr{e.X}
 	case *rules.Combination:

@@ -107,6 +107,8 @@ func missing(e rules.Expr, input int) bool {
 		return missing(e.X, input)
 	case *rules.In:
 		return missing(e.X, input)
+	case *rules.Dates:
+		return missing(e.X, input) || missing(e.Y, input)
 	case *rules.Conditional:
 		return missing(e.If, input) || missing(e.Then, input) && missing(e.Else, input)
 	case *rules.Binary:
