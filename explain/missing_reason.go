@@ -37,7 +37,7 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 		return fmt.Sprintf("of %s some are below and some above what was measured, such as %s and %s, so that the %s is not known", what,
 			bound(seen, clinical.Below), bound(seen, clinical.Above), map[rules.Op]string{rules.Min: "least", rules.Max: "greatest"}[t.Op]), nil
 	case t.Op == rules.Nth:
-		return fmt.Sprintf("only %d %s, where nth(%v) is asked for", n, what, t.Arg.Number), nil
+		return fmt.Sprintf("only %d %s, where nth(%v) asks for another", n, what, t.Arg.Number), nil
 	case below:
 		return uncountable(t.Op, what, bound(seen, clinical.Below)), nil
 	case above:
@@ -48,7 +48,7 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 	switch t.Op {
 	case rules.StdDev, rules.Rise, rules.Fall:
 		if n == 1 {
-			return "only one " + what + ", where the " + t.Op.String() + " takes two" + b.leftOut(t, in, seen[0].Fact.Time), nil
+			return "only one " + what + ", where a " + statistics[t.Op] + " takes two" + b.leftOut(t, in, seen[0].Fact.Time), nil
 		}
 	case rules.Slope:
 		return "all of " + what + " are of one instant, or their numbers too large, and a slope takes two instants" + b.leftOut(t, in, seen[0].Fact.Time), nil
@@ -59,11 +59,19 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 // carried is what a fact of an input of each type is asked for.
 var carried = map[clinical.ValueType]string{clinical.Number: "a number", clinical.Coded: "a code as its value", clinical.Boolean: "yes or no as its value", clinical.Text: "a text as its value"}
 
-// uncountable says of a sum, a mean or a change that a bounded number keeps it from being worked out.
+// statistics is what people call those that take two values.
+var statistics = map[rules.Op]string{rules.StdDev: "standard deviation", rules.Rise: "rise", rules.Fall: "fall"}
+
+// uncountable says of a sum, a mean, a change or the like that a bounded number keeps it from being worked out.
 func uncountable(op rules.Op, what string, v rules.Value) string {
 	cannot := "added up"
-	if op == rules.Delta {
+	switch op {
+	case rules.Delta, rules.Rise, rules.Fall:
 		cannot = "subtracted"
+	case rules.Median:
+		cannot = "put in order"
+	case rules.DurationAbove, rules.DurationBelow:
+		cannot = "held against the level"
 	}
 	return fmt.Sprintf("%s: a result %s cannot be %s", what, v, cannot)
 }

@@ -95,11 +95,11 @@ func (v *view) lacking(t *record.Term) clause {
 	if t.Saw == 0 {
 		return clause{verb: "there was", text: joined("no", what, within(t.Window)), last: v.latest(t), rank: absent}
 	}
+	if few := v.tooFew(t); few != "" {
+		return clause{verb: "there was", text: few, rank: absent}
+	}
 	bounded := slices.IndexFunc(t.Uses, func(u record.Use) bool { return isNumber(u.Value) && !isExact(u.Value) })
-	switch {
-	case t.Op == "delta" && t.Saw == 1:
-		return clause{verb: "there was", text: joined("only 1", what, things(v, t), within(t.Window)) + ", and a change takes two", rank: absent}
-	case bounded >= 0:
+	if bounded >= 0 {
 		return clause{text: fmt.Sprintf("%s cannot be worked out from a result such as %s", v.noun(t), t.Uses[bounded].Value), rank: absent}
 	}
 	return clause{text: joined(what, within(t.Window), "has no value"), rank: absent}

@@ -125,6 +125,14 @@ func (v *view) threshold(t *record.Term, op string, holds bool, k record.Value) 
 		return v.elapsed(t, op, holds, k.Num)
 	case "delta":
 		return v.delta(t, op, holds, k.Num)
+	case "rise", "fall":
+		return v.climb(t, op, holds, k)
+	case "slope":
+		return v.trend(t, op, holds, k.Num)
+	case "distinct":
+		return v.different(t, op, holds, k.Num)
+	case "max_gap", "duration_above", "duration_below":
+		return v.duration(t, op, holds, k.Num)
 	}
 	return clause{text: v.noun(t) + " is " + v.dated(v.amount(t, unitOf(t), k.Num), t) + ", " + off(op, holds, t.Value, k), rank: measured}
 }
@@ -162,10 +170,22 @@ func (v *view) elapsed(t *record.Term, op string, holds bool, k float64) clause 
 	if t.Op == "days_since" {
 		unit, minutes = "day", 24*60
 	}
-	x := t.Value.Num
-	whole, part := math.Floor(x), math.Floor((x-math.Floor(x))*minutes)
-	long := counted(int(whole), unit)
-	relation := ", " + strings.Replace(ranking(countWords, op, holds, x, k), "fewer", "less", 1)
+	long, relation := lengthOf(t.Value.Num, unit, minutes, op, holds, k)
+	since := v.dated(long+" since the last "+named(t.Input), t)
+	if _, of := periods[t.Op]; of {
+		since = long + strings.TrimPrefix(v.noun(t), "the time")
+	}
+	return clause{verb: "it is", text: since + relation, rank: measured}
+}
+
+// lengthOf is a length of time in whole units as far as these tell it from the threshold, and where it stands
+// to that; minutes is how many of them a unit has.
+func lengthOf(x float64, unit string, minutes float64, op string, holds bool, k float64) (long, relation string) {
+	const tiny = 1e-6 // of a minute: less than a millisecond, more than division leaves
+	whole := math.Floor(x + tiny/minutes)
+	part := math.Floor((x-whole)*minutes + tiny)
+	long = counted(int(whole), unit)
+	relation = ", " + strings.Replace(ranking(countWords, op, holds, x, k), "fewer", "less", 1)
 	tells := func(shown float64) bool { return rules.Compare(shown, k) == rules.Compare(x, k) }
 	switch {
 	case whole > 0 && tells(whole):
@@ -176,11 +196,7 @@ func (v *view) elapsed(t *record.Term, op string, holds bool, k float64) clause 
 	case whole == 0:
 		long = "less than a minute"
 	}
-	since := v.dated(long+" since the last "+named(t.Input), t)
-	if _, of := periods[t.Op]; of {
-		since = long + strings.TrimPrefix(v.noun(t), "the time")
-	}
-	return clause{verb: "it is", text: since + relation, rank: measured}
+	return long, relation
 }
 
 // remainder is a length of time in whole units and what is left in smaller ones.

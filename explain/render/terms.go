@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math"
 	"slices"
 
 	"github.com/vigil-cds/vigil/explain/record"
@@ -27,6 +28,12 @@ func (v *view) witness(t *record.Term) *record.Use {
 		at = slices.IndexFunc(t.Uses, func(u record.Use) bool { return same(u) && v.enough[u.Fact] })
 		if at < 0 {
 			at = slices.IndexFunc(t.Uses, same)
+		}
+	case "nth":
+		for i := range t.Uses {
+			if same(t.Uses[i]) && (at < 0 || v.enough[t.Uses[i].Fact]) {
+				at = i
+			}
 		}
 	case "first_time":
 		at = 0
@@ -71,7 +78,10 @@ func (v *view) noun(t *record.Term) string {
 	case "deceased":
 		return "the death"
 	}
-	return phrase(adjective(t.Op))
+	if text := v.extent(t); text != "" {
+		return text
+	}
+	return phrase(adjective(t))
 }
 
 // comparedWith names a term beside another one of the same input: "the lowest in 7 days".
@@ -82,11 +92,11 @@ func (v *view) comparedWith(t, beside *record.Term) string {
 	if t.Op == "last" {
 		return joined("the last", within(t.Window))
 	}
-	return joined(adjective(t.Op), within(t.Window))
+	return joined(adjective(t), within(t.Window))
 }
 
-func adjective(op string) string {
-	switch op {
+func adjective(t *record.Term) string {
+	switch t.Op {
 	case "min":
 		return "the lowest"
 	case "max":
@@ -97,20 +107,41 @@ func adjective(op string) string {
 		return "the mean"
 	case "delta":
 		return "the change of"
+	case "stddev":
+		return "the standard deviation"
+	case "rise", "fall":
+		return "the greatest " + t.Op
+	case "slope":
+		return "the trend"
+	case "ewma":
+		return "the weighted mean"
+	case "nth":
+		return "the " + ordinal(int(argument(t)))
+	case "distinct":
+		return "the number of different values"
+	case "max_gap":
+		return "the longest gap"
+	case "duration_above", "duration_below":
+		return "the time " + beyond(t)
 	}
-	return "the " + op
+	return "the " + t.Op
 }
 
 // amount is a term's number with its unit, as it was sent where it was, and otherwise in as few digits as
 // tell it from what it is compared with.
 func (v *view) amount(t *record.Term, code string, against ...float64) string {
-	if !isExact(t.Value) {
+	switch {
+	case !isExact(t.Value):
 		return v.stated(t.Value, code)
+	case isDuration(t):
+		return remainder(int(t.Value.Num), "hour", int(math.Round((t.Value.Num-math.Floor(t.Value.Num))*60)))
+	case t.Op == "slope":
+		return with(rounded(t.Value.Num, against...), t.Unit) + " a day"
 	}
 	if u := v.witness(t); u != nil && v.Facts[u.Fact].Value.Num == t.Value.Num {
 		return with(figure(t.Value.Num), code)
 	}
-	if t.Op == "sum" || t.Op == "delta" {
+	if slices.Contains([]string{"sum", "delta", "rise", "fall", "median", "distinct"}, t.Op) {
 		return with(short(t.Value.Num, against...), code)
 	}
 	return with(rounded(t.Value.Num, against...), code)

@@ -88,8 +88,15 @@ func unitOf(t *record.Term) string {
 		return "a"
 	case "age_months":
 		return "mo"
-	case "last", "first", "min", "max", "sum", "mean", "delta":
+	case "last", "first", "min", "max", "sum", "mean", "delta", "median", "stddev", "rise", "fall", "ewma", "nth":
 		return t.Unit
+	case "slope":
+		if t.Unit != "" {
+			return t.Unit + "/d"
+		}
+		return "/d"
+	case "max_gap", "duration_above", "duration_below":
+		return "h"
 	}
 	return ""
 }
