@@ -26,10 +26,10 @@ type Log struct {
 func DrawLog(seed uint64) *Log {
 	d := drawer{Rand: rand.New(rand.NewPCG(seed, 0xa0d17))}
 	l := new(Log)
-	var cases []*Case
+	var stated [][]clinical.Record // about each patient, that is not yet in the log
 	for i := range 2 + d.IntN(3) {
 		l.Patients = append(l.Patients, fmt.Sprintf("p%d", i+1))
-		cases = append(cases, Draw(seed<<8+uint64(i)))
+		stated = append(stated, drawer{Rand: rand.New(rand.NewPCG(seed<<8+uint64(i), 0x5eed))}.records())
 	}
 	activation := func() clinical.Record {
 		inputs := d.inputs()
@@ -44,8 +44,8 @@ func DrawLog(seed uint64) *Log {
 	clock := start
 	for events := int64(0); ; {
 		var open []int
-		for i, c := range cases {
-			if len(c.Records) > 0 {
+		for i, records := range stated {
+			if len(records) > 0 {
 				open = append(open, i)
 			}
 		}
@@ -56,8 +56,8 @@ func DrawLog(seed uint64) *Log {
 			l.Records = append(l.Records, activation())
 		}
 		i := pick(d, open...)
-		rec := cases[i].Records[0]
-		cases[i].Records = cases[i].Records[1:]
+		rec := stated[i][0]
+		stated[i] = stated[i][1:]
 		if !rec.Tick {
 			rec.Patient, rec.EventOffset = l.Patients[i], events
 			events++

@@ -1,6 +1,7 @@
 package equivalence
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -54,26 +55,7 @@ func Draw(seed uint64) *Case {
 	d.declare(c.Inputs)
 	c.Sections, c.Site = d.declared.text, d.site()
 	c.Rules = d.conditions(c.Inputs, 8)
-	clock := start
-	for i := range 6 + d.IntN(24) {
-		clock += pick(d, 0, 0, 1, hour/2, hour, 5*hour, day, 3*day)
-		if d.IntN(40) == 0 {
-			clock += 40 * day
-		}
-		rec := clinical.Record{Patient: patient, Recorded: clock, EventOffset: int64(i)}
-		switch {
-		case d.IntN(8) == 0:
-			rec = clinical.Record{Recorded: clock, EventOffset: -1, Tick: true}
-		case d.IntN(20) == 0:
-			rec.Recorded = clock - day // a producer whose clock is behind
-			fallthrough
-		default:
-			for range 1 + d.IntN(2) {
-				rec.Assertions = append(rec.Assertions, d.assertion(clock))
-			}
-		}
-		c.Records = append(c.Records, rec)
-	}
+	c.Records = d.records()
 	if d.IntN(3) == 0 {
 		c.Change, c.LaterInputs = 1+d.IntN(len(c.Records)), c.Inputs
 		if d.IntN(2) == 0 {
@@ -107,6 +89,32 @@ func Draw(seed uint64) *Case {
 	return c
 }
 
+// records draws what a log states about one patient.
+func (d drawer) records() []clinical.Record {
+	var records []clinical.Record
+	clock := start
+	for i := range 6 + d.IntN(24) {
+		clock += pick(d, 0, 0, 1, hour/2, hour, 5*hour, day, 3*day)
+		if d.IntN(40) == 0 {
+			clock += 40 * day
+		}
+		rec := clinical.Record{Patient: patient, Recorded: clock, EventOffset: int64(i)}
+		switch {
+		case d.IntN(8) == 0:
+			rec = clinical.Record{Recorded: clock, EventOffset: -1, Tick: true}
+		case d.IntN(20) == 0:
+			rec.Recorded = clock - day // a producer whose clock is behind
+			fallthrough
+		default:
+			for range 1 + d.IntN(2) {
+				rec.Assertions = append(rec.Assertions, d.assertion(clock))
+			}
+		}
+		records = append(records, rec)
+	}
+	return records
+}
+
 // inputs draws some to stand beside those that every pack has.
 func (d drawer) inputs() string {
 	stated := inputs + d.stated()
@@ -116,27 +124,23 @@ func (d drawer) inputs() string {
 // derived draws inputs whose facts are chosen by what other inputs hold at their time, some of them of each
 // other.
 func (d drawer) derived(inputs string) string {
-	var out strings.Builder
 	of := []string{"crea", "temp", "high", "hot", "said", "ckd", "drug", "stay", "given", "visit"}
-	for _, name := range []string{"tied", "second", "third", "spell"} {
-		for {
-			from := pick(d, of[:5]...)
-			if name == "spell" {
-				from = pick(d, "drug", "stay", "ckd")
-			}
-			line := fmt.Sprintf("  %s: {from: %s", name, from)
-			if d.IntN(3) == 0 {
-				line += ", during: " + pick(d, "stay", "drug", "[stay, ckd]")
-			}
-			line += fmt.Sprintf(", where: %q}\n", d.where(of, 2, name == "spell"))
-			if Compiles(inputs+out.String()+line, "stay.active()") {
-				out.WriteString(line)
-				break
-			}
+	names := []string{"tied", "second", "third", "spell"}
+	draw := func(i int) string {
+		name := names[i]
+		from := pick(d, of[:5]...)
+		if name == "spell" {
+			from = pick(d, "drug", "stay", "ckd")
 		}
-		of = append(of, name)
+		line := fmt.Sprintf("  %s: {from: %s", name, from)
+		if d.IntN(3) == 0 {
+			line += ", during: " + pick(d, "stay", "drug", "[stay, ckd]")
+		}
+		return line + fmt.Sprintf(", where: %q}\n", d.where(append(of[:len(of):len(of)], names[:i]...), 2, name == "spell"))
 	}
-	return out.String()
+	return strings.Join(admitted(len(names), head(inputs), draw, func(lines []string) *Case {
+		return &Case{Inputs: inputs + strings.Join(lines, ""), Rules: []string{"stay.active()"}}
+	}), "")
 }
 
 // where draws a condition over one fact and over what there is about it.
@@ -201,20 +205,20 @@ func (d drawer) where(of []string, depth int, period bool) string {
 
 // conditions draws what the language admits: some draws put two elapsed times into one atom.
 func (d drawer) conditions(inputs string, n int) []string {
-	var out []string
-	for len(out) < n {
-		d.declared.rules = len(out)
-		c := Case{Sections: d.declared.text}
+	draw := func(i int) string {
+		d.declared.rules = i
 		of, prefix := d, ""
 		if d.IntN(4) == 0 {
 			of.each = pick(d, "stay", "stay", "drug", "ckd", "visit", "spell", "crea")
 			prefix = of.each + ": "
 		}
-		if next := append(out, prefix+of.condition(3)); c.compiles(inputs, next) {
-			out = next
-		}
+		return prefix + of.condition(3)
 	}
-	return out
+	c := Case{Sections: d.declared.text, Inputs: inputs}
+	return admitted(n, bytes.Count(c.pack(inputs, nil), []byte("\n")), draw, func(lines []string) *Case {
+		c.Rules = lines
+		return &c
+	})
 }
 
 // instant is now, a little or a lot later, in the past, or at a window's edge of some fact.

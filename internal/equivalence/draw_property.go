@@ -29,17 +29,13 @@ var kinds = []struct {
 
 // stated draws inputs whose facts are chosen by what each says for itself.
 func (d drawer) stated() string {
-	var out strings.Builder
-	for _, k := range kinds {
-		for {
-			line := fmt.Sprintf("  %s: {%s, where: %q}\n", k.name, k.from, d.properties(k.kind, k.coded, 2))
-			if Compiles(inputs+out.String()+line, "stay.active()") {
-				out.WriteString(line)
-				break
-			}
-		}
+	draw := func(i int) string {
+		k := kinds[i]
+		return fmt.Sprintf("  %s: {%s, where: %q}\n", k.name, k.from, d.properties(k.kind, k.coded, 2))
 	}
-	return out.String()
+	return strings.Join(admitted(len(kinds), head(inputs), draw, func(lines []string) *Case {
+		return &Case{Inputs: inputs + strings.Join(lines, ""), Rules: []string{"stay.active()"}}
+	}), "")
 }
 
 // properties draws a condition over what a fact of the kind says.
