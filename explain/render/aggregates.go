@@ -52,6 +52,23 @@ func argument(t *record.Term) float64 {
 	return x
 }
 
+// picked says by which condition a term picks from the facts of its input, to follow a noun: "with value >= 1.5".
+func picked(t *record.Term) string {
+	all := arguments(t)
+	if len(all) == 0 {
+		return ""
+	}
+	last := all[len(all)-1]
+	_, err := strconv.ParseFloat(last, 64)
+	if text, quoted := strings.CutPrefix(last, "'"); err == nil || quoted && strings.IndexByte(text, '\'') == len(text)-1 {
+		return ""
+	}
+	return "with " + brief(last)
+}
+
+// scope says which of an input's facts a term is about: "in 7 days", "in 48 hours with value >= 1.5".
+func scope(t *record.Term) string { return joined(within(t.Window), picked(t)) }
+
 // lengthIn is the length of time in one of a term's texts: of '12h', or of 'carry 4h' after that word.
 func lengthIn(t *record.Term, word string) string {
 	for _, a := range arguments(t) {
@@ -105,19 +122,19 @@ func (v *view) extent(t *record.Term) string {
 	input := named(t.Input)
 	switch t.Op {
 	case "stddev":
-		return joined("the standard deviation of", input, within(t.Window))
+		return joined("the standard deviation of", input, scope(t))
 	case "rise", "fall":
-		return joined("the greatest", t.Op, "of", input, within(t.Window))
+		return joined("the greatest", t.Op, "of", input, scope(t))
 	case "slope":
-		return joined("the trend of", input, within(t.Window))
+		return joined("the trend of", input, scope(t))
 	case "ewma":
-		return joined("the weighted mean", input, within(t.Window)) + " (half-life " + lengthIn(t, "") + ")"
+		return joined("the weighted mean", input, scope(t)) + " (half-life " + lengthIn(t, "") + ")"
 	case "distinct":
-		return joined("the number of different", input, variety(v, t)+"s", within(t.Window))
+		return joined("the number of different", input, variety(v, t)+"s", scope(t))
 	case "max_gap":
-		return joined("the longest time between two", input, things(v, t)+"s", within(t.Window))
+		return joined("the longest time between two", input, things(v, t)+"s", scope(t))
 	case "duration_above", "duration_below":
-		return joined("the time with", input, beyond(t), within(t.Window))
+		return joined("the time with", input, beyond(t), scope(t))
 	}
 	return ""
 }
@@ -134,7 +151,7 @@ func variety(v *view, t *record.Term) string {
 func (v *view) climb(t *record.Term, op string, holds bool, k record.Value) clause {
 	if t.Value.Num == 0 && !holds && (op == ">" || op == ">=") {
 		moved := map[string]string{"rise": "has not risen", "fall": "has not fallen"}[t.Op]
-		return clause{text: joined(named(t.Input), moved, within(t.Window)), rank: measured}
+		return clause{text: joined(named(t.Input), moved, scope(t)), rank: measured}
 	}
 	text := v.extent(t) + " is " + v.amount(t, t.Unit, k.Num)
 	if i, j, ok := v.ends(t); ok {
@@ -169,22 +186,22 @@ func (v *view) trend(t *record.Term, op string, holds bool, k float64) clause {
 	} else if rules.Compare(x, 0) < 0 {
 		moved = "has fallen by " + by
 	}
-	return clause{text: joined(named(t.Input), moved, within(t.Window)) + shortfall("risen", "fallen", op, holds, x, k), rank: measured}
+	return clause{text: joined(named(t.Input), moved, scope(t)) + shortfall("risen", "fallen", op, holds, x, k), rank: measured}
 }
 
 // different is how many values, or sets of codes, there are.
 func (v *view) different(t *record.Term, op string, holds bool, k float64) clause {
 	n := int(t.Value.Num)
 	what := variety(v, t)
-	text, verb := joined("no", named(t.Input), what+"s", within(t.Window)), "there were"
+	text, verb := joined("no", named(t.Input), what+"s", scope(t)), "there were"
 	switch {
 	case n == 0:
 	case what == "kind":
-		text = joined(counted(n, what), "of", named(t.Input), within(t.Window))
+		text = joined(counted(n, what), "of", named(t.Input), scope(t))
 	case n == 1:
-		text = joined(counted(n, joined(named(t.Input), what)), within(t.Window))
+		text = joined(counted(n, joined(named(t.Input), what)), scope(t))
 	default:
-		text = joined(strconv.Itoa(n), "different", named(t.Input), what+"s", within(t.Window))
+		text = joined(strconv.Itoa(n), "different", named(t.Input), what+"s", scope(t))
 	}
 	if n == 1 {
 		verb = "there was"
@@ -203,9 +220,9 @@ func (v *view) duration(t *record.Term, op string, holds bool, k float64) clause
 		return clause{text: text + relation, rank: measured}
 	}
 	if t.Value.Num == 0 {
-		return clause{text: joined(named(t.Input), "was at no time known to be", beyond(t), within(t.Window)), rank: measured}
+		return clause{text: joined(named(t.Input), "was at no time known to be", beyond(t), scope(t)), rank: measured}
 	}
-	text := joined(named(t.Input), "was", beyond(t), "for", long, within(t.Window))
+	text := joined(named(t.Input), "was", beyond(t), "for", long, scope(t))
 	if carry := lengthIn(t, "carry "); carry != "" {
 		text += ", a value counting for at most " + carry
 	}
@@ -240,7 +257,7 @@ func (v *view) tooFew(t *record.Term) string {
 	}
 	takes := map[string]string{"delta": "a change takes two", "stddev": "a standard deviation takes two", "rise": "a rise takes two",
 		"fall": "a fall takes two", "slope": "a trend takes two", "max_gap": "a gap lies between two"}[t.Op]
-	few := joined("only", counted(n, joined(named(t.Input), things(v, t))), within(t.Window))
+	few := joined("only", counted(n, joined(named(t.Input), things(v, t))), scope(t))
 	switch {
 	case n == 0:
 		return ""
@@ -249,7 +266,7 @@ func (v *view) tooFew(t *record.Term) string {
 	case takes != "" && n == 1:
 		return few + ", and " + takes
 	case t.Op == "slope" && t.Saw == len(t.Uses) && v.together(t):
-		return fmt.Sprintf("the %d %s %ss %s are of one instant, and a trend takes two", n, named(t.Input), things(v, t), within(t.Window))
+		return fmt.Sprintf("the %d %s %ss %s are of one instant, and a trend takes two", n, named(t.Input), things(v, t), scope(t))
 	}
 	return ""
 }

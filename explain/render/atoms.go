@@ -43,7 +43,7 @@ func (v *view) presence(t *record.Term, value record.Value) clause {
 	case t.Op == "sex":
 		return clause{text: "the patient is " + brief(value.String()), rank: personal}
 	case t.Op == "exists" && yes:
-		return clause{verb: "there was", text: v.dated(joined(named(t.Input), within(t.Window)), t), rank: present}
+		return clause{verb: "there was", text: v.dated(joined(named(t.Input), scope(t)), t), rank: present}
 	case t.Op == "exists":
 		return v.lacking(t)
 	case t.Op == "ended" && yes:
@@ -55,13 +55,13 @@ func (v *view) presence(t *record.Term, value record.Value) clause {
 	case t.Op == "overlaps":
 		return clause{text: "no " + named(t.Input) + " overlaps the period", rank: absent}
 	case t.Op == "active" && yes:
-		text := named(t.Input) + " is active"
+		text := joined(named(t.Input), picked(t)) + " is active"
 		if u := v.witness(t); u != nil && v.Facts[u.Fact].Time != nil {
 			text += " (since " + v.said(*v.Facts[u.Fact].Time, v.Facts[u.Fact].Precision) + ")"
 		}
 		return clause{text: text, rank: present}
 	case t.Op == "active":
-		return clause{text: named(t.Input) + " is not active", last: v.ended(t), rank: absent}
+		return clause{text: joined(named(t.Input), picked(t)) + " is not active", last: v.ended(t), rank: absent}
 	}
 	return clause{text: v.dated(v.noun(t)+" is "+brief(value.String()), t), rank: measured}
 }
@@ -93,7 +93,7 @@ func (v *view) lacking(t *record.Term) clause {
 		return clause{text: text, last: last, rank: absent}
 	}
 	if t.Saw == 0 {
-		return clause{verb: "there was", text: joined("no", what, within(t.Window)), last: v.latest(t), rank: absent}
+		return clause{verb: "there was", text: joined("no", what, scope(t)), last: v.latest(t), rank: absent}
 	}
 	if few := v.tooFew(t); few != "" {
 		return clause{verb: "there was", text: few, rank: absent}
@@ -102,7 +102,7 @@ func (v *view) lacking(t *record.Term) clause {
 	if bounded >= 0 {
 		return clause{text: fmt.Sprintf("%s cannot be worked out from a result such as %s", v.noun(t), t.Uses[bounded].Value), rank: absent}
 	}
-	return clause{text: joined(what, within(t.Window), "has no value"), rank: absent}
+	return clause{text: joined(what, scope(t), "has no value"), rank: absent}
 }
 
 // reason is why a term has no answer, where the explanation says it.

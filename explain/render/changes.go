@@ -86,7 +86,7 @@ func (v *view) delta(t *record.Term, op string, holds bool, k float64) clause {
 	} else if d < 0 {
 		moved = "has fallen by " + by
 	}
-	text := joined(named(t.Input), moved, within(t.Window))
+	text := joined(named(t.Input), moved, scope(t))
 	first, last := -1, -1
 	for i, u := range t.Uses {
 		if isNumber(u.Value) {

@@ -70,7 +70,7 @@ func (v *view) chart(x evidence, number int) *chart {
 	}
 	p := &plotter{view: v, evidence: x}
 	p.chart.ID = "chart-" + strconv.Itoa(number)
-	p.chart.Title = capital(joined(named(x.Input), within(x.Window)))
+	p.chart.Title = capital(joined(named(x.Input), scope(x.Term)))
 	for _, u := range x.Uses {
 		p.numeric = p.numeric || isNumber(u.Value)
 		if v.enough[u.Fact] {

@@ -157,11 +157,11 @@ func (v *view) number(t *record.Term) (text, verb string) {
 	n := int(t.Value.Num)
 	switch n {
 	case 0:
-		return joined("no", named(t.Input), things(v, t)+"s", within(t.Window)), "there were"
+		return joined("no", named(t.Input), things(v, t)+"s", scope(t)), "there were"
 	case 1:
-		return joined("1", named(t.Input), things(v, t), within(t.Window)), "there was"
+		return joined("1", named(t.Input), things(v, t), scope(t)), "there was"
 	}
-	return joined(fmt.Sprint(n), named(t.Input), things(v, t)+"s", within(t.Window)), "there were"
+	return joined(fmt.Sprint(n), named(t.Input), things(v, t)+"s", scope(t)), "there were"
 }
 
 // elapsed is how long ago the last fact was, in whole units as far as these tell it from the threshold.

@@ -57,12 +57,17 @@ func (v *view) noun(t *record.Term) string {
 	if words, ok := periods[t.Op]; ok {
 		return words
 	}
-	phrase := func(words string) string { return joined(words, input, within(t.Window)) }
+	phrase := func(words string) string { return joined(words, input, scope(t)) }
 	switch t.Op {
-	case "last", "exists", "active", "overlaps":
+	case "last":
+		if picked(t) != "" {
+			return phrase("the last")
+		}
 		return input
+	case "exists", "active", "overlaps":
+		return joined(input, picked(t))
 	case "count":
-		return joined("the number of", input, things(v, t)+"s", within(t.Window))
+		return joined("the number of", input, things(v, t)+"s", scope(t))
 	case "hours_since", "days_since":
 		return "the time since the last " + input
 	case "last_time":
@@ -90,9 +95,9 @@ func (v *view) comparedWith(t, beside *record.Term) string {
 		return v.noun(t)
 	}
 	if t.Op == "last" {
-		return joined("the last", within(t.Window))
+		return joined("the last", scope(t))
 	}
-	return joined(adjective(t), within(t.Window))
+	return joined(adjective(t), scope(t))
 }
 
 func adjective(t *record.Term) string {
@@ -180,6 +185,9 @@ func (v *view) mention(t *record.Term, against ...float64) string {
 	}
 	switch t.Op {
 	case "last":
+		if picked(t) != "" {
+			break
+		}
 		return v.dated(v.noun(t)+" "+brief(v.amount(t, unitOf(t), against...)), t)
 	case "start", "end", "hours_since_start", "hours_since_end":
 		return v.noun(t)
