@@ -26,7 +26,7 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 	if len(seen) == 0 {
 		return b.none(t, in)
 	}
-	what := called(in) + inWindow(t.Window)
+	what := sought(t, in)
 	n, below, above := comparators(seen)
 	switch {
 	case t.Op == rules.MaxGap:
@@ -54,6 +54,19 @@ func (b *blame) why(t *rules.Term) (string, *member) {
 		return "all of " + what + " are of one instant, or their numbers too large, and a slope takes two instants" + b.leftOut(t, in, seen[0].Fact.Time), nil
 	}
 	return "the numbers of " + what + " are too large to calculate with", nil
+}
+
+// sought is what a term looks at: "creatinine in 48 hours with value >= 1.5".
+func sought(t *rules.Term, in *rules.Input) string {
+	return called(in) + inWindow(t.Window) + filtered(in)
+}
+
+// filtered says by which condition a term picks from an input's facts; "" of one that takes them all.
+func filtered(in *rules.Input) string {
+	if in.Filter == "" {
+		return ""
+	}
+	return " with " + in.Filter
 }
 
 // carried is what a fact of an input of each type is asked for.
@@ -102,21 +115,21 @@ func (b *blame) none(t *rules.Term, in *rules.Input) (string, *member) {
 	switch {
 	case before > 0:
 		last := &facts[before-1]
-		text := "no " + called(in) + inWindow(t.Window) + "; the last was "
+		text := "no " + sought(t, in) + "; the last was "
 		if v := last.value; v.Kind == rules.Number {
 			text += amount(v, in.Unit) + ", "
 		}
 		text += apart(last.Fact.Time, b.now) + " before"
 		if last.Fact.Time == clinical.Never {
-			text = "no " + called(in) + inWindow(t.Window) + "; the last has no date"
+			text = "no " + sought(t, in) + "; the last has no date"
 		}
 		return text + b.leftOut(t, in, last.Fact.Time), last
 	case known > 0:
-		return "no " + called(in) + inWindow(t.Window) + ", only after" + b.leftOut(t, in, clinical.Never), nil
+		return "no " + sought(t, in) + ", only after" + b.leftOut(t, in, clinical.Never), nil
 	case len(facts) > 0 && latest == b.now:
-		return "no " + called(in) + " yet; the first is dated later" + b.leftOut(t, in, clinical.Never), nil
+		return "no " + called(in) + filtered(in) + " yet; the first is dated later" + b.leftOut(t, in, clinical.Never), nil
 	}
-	return "no " + called(in) + " ever" + b.leftOut(t, in, clinical.Never), nil
+	return "no " + called(in) + filtered(in) + " ever" + b.leftOut(t, in, clinical.Never), nil
 }
 
 // leftOut names the latest fact with one of the input's codes, from an instant to the end of the term's
