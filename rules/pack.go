@@ -107,7 +107,11 @@ func (r reader) keys(n *node, what string, allowed ...string) map[string]*node {
 	}
 	for _, p := range n.pairs {
 		if !contains(allowed, p.key.text) {
-			r.add(p.key.at(), fmt.Sprintf("%s has no key %q", what, p.key.text), didYouMeanOr(p.key.text, allowed, "the keys are"))
+			hint := didYouMeanOr(p.key.text, allowed, "the keys are")
+			if strings.ContainsAny(p.key.text, "()<>='") {
+				hint = "this looks like part of a condition, which YAML ends at a comma within { }: put it in quotes"
+			}
+			r.add(p.key.at(), fmt.Sprintf("%s has no key %q", what, p.key.text), hint)
 			continue
 		}
 		if p.value.shape == empty {
