@@ -84,7 +84,9 @@ func TestTheSamplePacksSpeakOfTheWard(t *testing.T) {
 	seldom := map[string]bool{"news2-pulse-red": true, "news2-temperature-red": true,
 		"sepsis-3h-antibiotics-missing": true, "sepsis-3h-lactate-missing": true, "sepsis-6h-vasopressor-missing": true,
 		"hba1c-poor-control": true, "severe-hypoglycaemia-after-drug": true, "stay-with-severe-hypoglycaemia": true,
-		"two-opioids-at-discharge": true, "opioid-with-benzodiazepine-at-discharge": true}
+		"two-opioids-at-discharge": true, "opioid-with-benzodiazepine-at-discharge": true,
+		"blood-pressure-not-controlled": true, "blood-pressure-overdue": true,
+		"hfref": true, "hfref-without-ras-inhibitor": true, "hfref-without-beta-blocker": true}
 	for _, rule := range program.Rules {
 		if !seldom[rule.ID] {
 			require.NotEmpty(t, held[rule.ID], rule.ID)
