@@ -162,15 +162,18 @@ func parseYAML(name string, data []byte, r *report) *node {
 	}
 	file, err := parser.Parse(tks, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		at, problem := position{name, 1, 1}, "not YAML"
+		at, problem, hint := position{name, 1, 1}, "not YAML", ""
 		var syntax yaml.Error
 		if errors.As(err, &syntax) { // whose Error would draw the whole file
 			problem = "not YAML: " + syntax.GetMessage()
 			if tk := syntax.GetToken(); tk != nil {
 				at = src.place(tk.Position.Line, tk.Position.Column)
+				if n := at.line - 1; n < len(src.lines) && strings.Count(string(src.lines[n]), ": ") > 1 {
+					hint = "a text with a colon and a blank in it, as in `a ? b : c`, goes in quotes, or after `>-` on lines of its own"
+				}
 			}
 		}
-		r.add(at, problem, "")
+		r.add(at, problem, hint)
 		return nil
 	}
 	c := converter{src, r}
