@@ -22,6 +22,7 @@ const (
 	AttrValueHigh      = "value_high"      // number, in the value's unit: of a range
 	AttrClass          = "class"           // Encounter.class: "IMP", "AMB"
 	AttrReason         = "reason"          // every coding of reasonCode, and of the Conditions of reasonReference
+	AttrDiagnosis      = "diagnosis"       // Encounter: of the Conditions that are its diagnoses
 	AttrDisposition    = "disposition"     // Encounter.hospitalization.dischargeDisposition
 	AttrBodySite       = "body_site"       //
 	AttrMethod         = "method"          //
@@ -160,6 +161,7 @@ var attributeTable = []AttributeInfo{
 		"Encounter.type", "AllergyIntolerance.code", "DiagnosticReport.code", "ServiceRequest.code", "DeviceRequest.code[x]", "CarePlan.category",
 		"Device.type", "DeviceUseStatement.device"}},
 	{AttrCriticality, AttributeCodes, []string{"AllergyIntolerance.criticality"}},
+	{AttrDiagnosis, AttributeCodes, []string{"Encounter.diagnosis.condition"}},
 	{AttrDisposition, AttributeCodes, []string{"Encounter.hospitalization.dischargeDisposition"}},
 	{AttrDose, AttributeQuantity, doseElements},
 	{AttrDoseUnit, AttributeCodes, doseElements},

@@ -34,7 +34,8 @@
 // # A reason on its own
 //
 // A resource that names a Condition as its reason (reasonReference) has every coding of it in its attribute
-// reason, beside those of reasonCode. The Condition is looked for among the contained resources and in the
+// reason, beside those of reasonCode; an Encounter those of its diagnoses in its attribute diagnosis, whatever
+// their use and rank. The Condition is looked for among the contained resources and in the
 // same Bundle. One that came in another input is not: a diagnosis may change, and its patient may be
 // forgotten, while what refers to it stays as it was stated.
 //

@@ -5,12 +5,15 @@ import "github.com/vigil-cds/vigil/internal/clinical"
 type encounter struct {
 	header
 	reasons
-	Status          string     `json:"status"`
-	Class           *coding    `json:"class"`
-	Type            []concept  `json:"type"`
-	Priority        *concept   `json:"priority"`
-	Subject         *reference `json:"subject"`
-	Period          *period    `json:"period"`
+	Status    string     `json:"status"`
+	Class     *coding    `json:"class"`
+	Type      []concept  `json:"type"`
+	Priority  *concept   `json:"priority"`
+	Subject   *reference `json:"subject"`
+	Period    *period    `json:"period"`
+	Diagnosis []struct {
+		Condition reference `json:"condition"`
+	} `json:"diagnosis"`
 	Hospitalization struct {
 		DischargeDisposition *concept `json:"dischargeDisposition"`
 	} `json:"hospitalization"`
@@ -44,6 +47,11 @@ func (m *mapper) encounter() {
 	a.token(clinical.AttrStatus, r.Status)
 	a.codes(clinical.AttrPriority, r.Priority.codes())
 	a.codes(clinical.AttrReason, m.reasonCodes(&r.reasons))
+	var diagnoses []clinical.Code
+	for i := range r.Diagnosis {
+		diagnoses = append(diagnoses, m.conditionCodes(&r.Diagnosis[i].Condition)...)
+	}
+	a.codes(clinical.AttrDiagnosis, diagnoses)
 	a.codes(clinical.AttrDisposition, r.Hospitalization.DischargeDisposition.codes())
 	s := m.close(m.period("period", r.Period), ongoing)
 	m.fact(clinical.KindEncounter, codes, s, 0, &clinical.Detail{Attributes: a.sorted()})

@@ -94,6 +94,8 @@ func (l *links) rewrite(e *Entry) *Fault {
 			switch string(m.key) {
 			case reasonReference:
 				inReasons = true
+			case diagnosisElement:
+				inReasons = e.Type == "Encounter"
 			case "contained":
 				if m.value[0] == '[' {
 					containedAt = m.at + 1

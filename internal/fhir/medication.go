@@ -24,8 +24,9 @@ type reasons struct {
 }
 
 const (
-	reasonReference = "reasonReference"
-	conditionType   = "Condition"
+	reasonReference  = "reasonReference"
+	diagnosisElement = "diagnosis"
+	conditionType    = "Condition"
 )
 
 // reasonCodes is every coding of the reasons, with those of the Conditions that are referred to: of a
@@ -34,25 +35,30 @@ const (
 func (m *mapper) reasonCodes(r *reasons) []clinical.Code {
 	codes := codesOf(r.ReasonCode)
 	for i := range r.ReasonReference {
-		t := parseReference(r.ReasonReference[i].Reference)
-		if t.kind != containedTarget && (t.kind != literalTarget || t.typ != conditionType) {
-			continue
-		}
-		found := findContained(m.header.Contained, conditionType, t.id)
-		if found == nil {
-			continue
-		}
-		var c concept
-		if json.Unmarshal(found.Code, &c) != nil {
-			continue
-		}
-		for _, code := range c.codes() {
+		for _, code := range m.conditionCodes(&r.ReasonReference[i]) {
 			if !slices.Contains(codes, code) {
 				codes = append(codes, code)
 			}
 		}
 	}
 	return codes
+}
+
+// conditionCodes is what a Condition that is contained says that it is; nothing of one that is not here.
+func (m *mapper) conditionCodes(r *reference) []clinical.Code {
+	t := parseReference(r.Reference)
+	if t.kind != containedTarget && (t.kind != literalTarget || t.typ != conditionType) {
+		return nil
+	}
+	found := findContained(m.header.Contained, conditionType, t.id)
+	if found == nil {
+		return nil
+	}
+	var c concept
+	if json.Unmarshal(found.Code, &c) != nil {
+		return nil
+	}
+	return c.codes()
 }
 
 // dosage is Dosage, and with its direct dose and rate MedicationAdministration.dosage.

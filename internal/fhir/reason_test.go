@@ -19,6 +19,7 @@ var withReason = map[string]string{
 	"Procedure":                `"status":"completed","subject":{"reference":"Patient/1"},"performedDateTime":"2024-03-01","code":{"text":"x"}`,
 	"Encounter":                `"status":"finished","subject":{"reference":"Patient/1"},"class":{"code":"IMP"},"period":{"start":"2024-03-01","end":"2024-03-02"}`,
 	"ServiceRequest":           `"status":"active","intent":"order","subject":{"reference":"Patient/1"},"authoredOn":"2024-03-01","code":{"text":"x"}`,
+	"DeviceRequest":            `"status":"active","intent":"order","subject":{"reference":"Patient/1"},"authoredOn":"2024-03-01","codeCodeableConcept":{"text":"x"}`,
 	"DeviceUseStatement":       `"status":"active","subject":{"reference":"Patient/1"},"timingDateTime":"2024-03-01","device":{"display":"x"}`,
 }
 
@@ -85,16 +86,30 @@ func TestAReasonThatIsNotHereIsNotGuessed(t *testing.T) {
 	require.Nil(t, reasonsOf(t, d, b.Entries[0].Body), "a diagnosis made in error is no reason")
 }
 
-func TestAConditionIsRepeatedOnlyWhereItIsTheReason(t *testing.T) {
+func TestAConditionIsRepeatedOnlyWhereItIsTheReasonOrTheDiagnosis(t *testing.T) {
 	in := `{"resourceType":"Bundle","type":"collection","entry":[
-		{"resource":{"resourceType":"Encounter","id":"e",` + withReason["Encounter"] + `,"diagnosis":[{"condition":{"reference":"Condition/c"}}]}},
+		{"resource":{"resourceType":"Encounter","id":"e",` + withReason["Encounter"] + `,"extension":[{"url":"x","valueReference":{"reference":"Condition/c"}}]}},
 		{"resource":{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/1"},` + sepsis + `}}]}`
 	b, err := New(Options{}).Bundle([]byte(in))
 	require.NoError(t, err)
 	require.NotContains(t, string(b.Entries[0].Body), "contained")
 
-	in = strings.Replace(in, `"diagnosis":[{"condition":{"reference":"Condition/c"}}]`, `"reasonReference":[{"reference":"Condition/c"},{"reference":"Condition/c"}]`, 1)
+	in = strings.Replace(in, `"extension":[{"url":"x","valueReference":{"reference":"Condition/c"}}]`, `"diagnosis":[{"condition":{"reference":"Condition/c"}}],"reasonReference":[{"reference":"Condition/c"},{"reference":"Condition/c"}]`, 1)
 	b, err = New(Options{}).Bundle([]byte(in))
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(b.Entries[0].Body), "91302008"))
+}
+
+func TestTheDiagnosesOfAnEncounterGiveTheirCodes(t *testing.T) {
+	d := New(Options{})
+	b, err := d.Bundle([]byte(`{"resourceType":"Bundle","type":"transaction","entry":[
+		{"resource":{"resourceType":"Encounter","id":"e",` + withReason["Encounter"] + `,"diagnosis":[{"condition":{"reference":"urn:uuid:c1"},"rank":1},{"condition":{"reference":"Condition/gone"}}]}},
+		{"fullUrl":"urn:uuid:c1","resource":{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/1"},` + sepsis + `}}]}`))
+	require.NoError(t, err)
+	m, err := d.Resource(b.Entries[0].Body)
+	require.NoError(t, err)
+	a := m.Assertion.Facts[0].Detail.Attribute(clinical.AttrDiagnosis)
+	require.NotNil(t, a)
+	require.Equal(t, []clinical.Code{"icd10cm|A41.9", "snomed|91302008"}, a.Codes)
+	require.Nil(t, m.Assertion.Facts[0].Detail.Attribute(clinical.AttrReason), "a diagnosis is no reason for coming")
 }
