@@ -76,9 +76,7 @@ func (m *Machine) transition(p *store.Patient, rule string, period clinical.Inst
 // describe adds what the rule says and the values it saw.
 func (m *Machine) describe(t *Transition, rule *rules.Rule, period clinical.Instant, p *store.Patient, at clinical.Instant) {
 	t.Version, t.Title, t.Severity = rule.Version, rule.Title, rule.Severity.String()
-	if rule.Each != 0 {
-		t.ForEach = m.plan.Program.Inputs[rule.Each].Name
-	}
+	t.ForEach = m.plan.Program.ForEach(rule)
 	terms := rule.Terms
 	if rule.Message != nil {
 		terms = append(terms[:len(terms):len(terms)], rule.Message.Terms...)

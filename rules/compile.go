@@ -342,7 +342,7 @@ func (c *compiler) qualify() {
 	}
 	qualified := func(terms []*Term) {
 		for _, t := range terms {
-			if in := c.inputs[t.Input]; ambiguous[in.Name] {
+			if in := c.inputs[t.Input]; ambiguous[in.Name] && !t.Op.OfPeriod() {
 				t.Source = in.Pack + "/" + t.Source
 			}
 		}

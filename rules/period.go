@@ -25,6 +25,15 @@ func (p Period) Meet(end clinical.Instant) Period {
 	return p
 }
 
+// ForEach is the name of the input for each of whose periods one of the program's rules holds; "" of a rule that holds
+// for the patient.
+func (p *Program) ForEach(r *Rule) string {
+	if r.Each == 0 {
+		return ""
+	}
+	return p.Inputs[r.Each].Name
+}
+
 // each finds the input that a rule's `for_each` names; 0 after a fault.
 func (c *compiler) each(p *pack, r *ruleSource) int {
 	name := reader{&c.report}.word(r.forEach, "for_each")

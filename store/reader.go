@@ -237,10 +237,7 @@ func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Ans
 		values, u := got.Plan.Values(rule, period, withMessage(rule), p.History, got.Now)
 		until = min(until, u)
 		alert := Alert{Rule: rule.ID, Version: rule.Version, Title: rule.Title, Severity: rule.Severity.String(),
-			Source: rule.Source, Truth: rules.True.String(), Period: timeOf(period), Since: r.since(&got, p, i, period), Values: map[string]rules.Value{}}
-		if rule.Each != 0 {
-			alert.ForEach = program.Inputs[rule.Each].Name
-		}
+			Source: rule.Source, Truth: rules.True.String(), ForEach: program.ForEach(rule), Period: timeOf(period), Since: r.since(&got, p, i, period), Values: map[string]rules.Value{}}
 		if rule.Message != nil {
 			alert.Message = rule.Message.Render(values)
 		}

@@ -114,6 +114,7 @@ type listedRule struct {
 	Version  int    `json:"version"`
 	Title    string `json:"title"`
 	Severity string `json:"severity"`
+	ForEach  string `json:"forEach,omitempty"`
 	Source   string `json:"source,omitempty"`
 }
 
@@ -121,7 +122,7 @@ func listOf(p *rules.Program) ruleList {
 	list := ruleList{RuleSet: p.Hash, Rules: []listedRule{}, Parameters: listedParameters(p)}
 	for _, r := range p.Rules {
 		list.Rules = append(list.Rules, listedRule{ID: r.ID, Pack: r.Pack, Version: r.Version, Title: r.Title,
-			Severity: r.Severity.String(), Source: r.Source})
+			Severity: r.Severity.String(), ForEach: p.ForEach(r), Source: r.Source})
 	}
 	return list
 }

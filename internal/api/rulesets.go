@@ -34,6 +34,7 @@ type ruleAnswer struct {
 	Version  int      `json:"version"`
 	Title    string   `json:"title"`
 	Severity string   `json:"severity"`
+	ForEach  string   `json:"forEach,omitempty"` // the input for each of whose periods it holds
 	Source   string   `json:"source,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
 	File     string   `json:"file"`
@@ -47,7 +48,7 @@ func (s *Server) getRules(w http.ResponseWriter, _ *http.Request) {
 		answer.RuleSet, answer.Parameters = p.Hash, parametersOf(p)
 		for _, r := range p.Rules {
 			answer.Rules = append(answer.Rules, ruleAnswer{ID: r.ID, Pack: r.Pack, Version: r.Version, Title: r.Title,
-				Severity: r.Severity.String(), Source: r.Source, Tags: r.Tags, File: r.File, Line: r.Line})
+				Severity: r.Severity.String(), ForEach: p.ForEach(r), Source: r.Source, Tags: r.Tags, File: r.File, Line: r.Line})
 		}
 	}
 	writeJSON(w, http.StatusOK, answer)
