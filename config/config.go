@@ -102,7 +102,7 @@ func Default() Config {
 		Explain: Explain{
 			Share:       45,
 			MaxLag:      2000,
-			Memory:      128 << 20,
+			Memory:      256 << 20,
 			Batch:       4096,
 			WindowFacts: 200,
 			AuditGrace:  30 * time.Second,

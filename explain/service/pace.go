@@ -31,7 +31,9 @@ type pace struct {
 	paused   time.Duration // altogether, before that
 	marks    []mark        // of the last seconds
 
-	worked time.Time // since when there was no rest; of who has the turn
+	// Of who has the turn: since when there was no rest, and how much there was in this turn.
+	worked time.Time
+	rested time.Duration
 }
 
 // mark is what had been done at a time.
@@ -41,7 +43,7 @@ type mark struct {
 }
 
 const (
-	// wanted is how long a batch should take. Longer ones read and write each patient for more records;
+	// wanted is how long a batch should take without the rests. Longer ones read and write each patient for more records;
 	// shorter ones make explanations sooner.
 	wanted = 200 * time.Millisecond
 	// stretch is how long is worked between two rests.
@@ -91,7 +93,7 @@ func (p *pace) begin(ctx context.Context, partition int32) bool {
 	if p.kept != partition {
 		p.kept, p.keptFrom = partition, time.Now()
 	}
-	p.busy, p.worked = true, time.Now()
+	p.busy, p.worked, p.rested = true, time.Now(), 0
 	return true
 }
 
@@ -143,8 +145,11 @@ func (p *pace) end(behind bool) {
 
 // yield lets others have the core, and rests when it is time to. It is for who has the turn.
 func (p *pace) yield(ctx context.Context) {
+	before := time.Now()
 	runtime.Gosched()
 	now := time.Now()
+	p.worked = p.worked.Add(now.Sub(before)) // while others had the core nothing was worked
+	p.rested += now.Sub(before)
 	worked := now.Sub(p.worked)
 	if worked < stretch {
 		return
@@ -160,6 +165,7 @@ func (p *pace) yield(ctx context.Context) {
 		time.Sleep(time.Millisecond)
 	}
 	p.worked = time.Now()
+	p.rested += p.worked.Sub(now)
 }
 
 // halt waits while the live rules are behind.
@@ -214,10 +220,11 @@ func (p *pace) resume() {
 	}
 }
 
-// did takes note of a batch.
+// did takes note of a batch of the turn, of which no time is counted that was rested.
 func (p *pace) did(records, facts int, took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	took -= p.rested
 	now := time.Now()
 	if p.rate > 0 {
 		if p.debt.Before(now) {
