@@ -224,6 +224,11 @@ func (c *compiler) rule(p *pack, r *ruleSource) *Rule {
 		return nil
 	}
 	rule.Terms = slices.Sorted(maps.Keys(terms))
+	if cost := ruleCost(c.terms, c.inputs, rule); cost.Facts > MaxCost {
+		c.add(r.at, fmt.Sprintf("a read of the rule may look at %d facts, more than %d", cost.Facts, MaxCost),
+			"ask shorter windows, or min, max, mean and sum, which take summaries of many facts at once")
+		return nil
+	}
 	atoms := map[int]struct{}{}
 	rule.Tree = c.split(rule.When, r.when.at(), atoms)
 	rule.Atoms = slices.Sorted(maps.Keys(atoms))

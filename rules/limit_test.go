@@ -89,6 +89,9 @@ func TestEveryLimitTakesWhatIsAtItAndNamesThePlaceOfWhatIsAbove(t *testing.T) {
 		"questions of a message": {MaxTerms, func(n int) string {
 			return ruleWhen("k.exists(), message: \"" + joined(n, "", func(i int) string { return "{{ " + asks(i) + " }}" }) + "\"")
 		}, "p.yaml:5:75: the message asks 257 different questions, more than 256"},
+		"facts that a read looks at": {MaxCost / 10_000, func(n int) string {
+			return ruleWhen(joined(n, " or ", func(i int) string { return fmt.Sprintf("k.nth(%d) > 1", i+1) }))
+		}, "p.yaml:5:8: a read of the rule may look at 1010000 facts, more than 1000000"},
 		"bytes of a message": {MaxMessage, func(n int) string { return ruleWhen("k.exists(), message: " + strings.Repeat("x", n)) },
 			"p.yaml:5:75: the message is longer than 16384 bytes"},
 		"bytes of an expression": {MaxExpression, func(n int) string { return ruleWhen("k.exists()" + strings.Repeat(" ", n-17) + "or true") },
