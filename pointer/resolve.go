@@ -329,11 +329,8 @@ func (q *question) countUntil(n int, holds func(n int) bool) clinical.Instant {
 	if !q.still && !q.term.Window.All {
 		out, moreOut = leaving.next()
 	}
-	for moreIn || moreOut {
-		at := clinical.Forever
-		if moreIn {
-			at = q.enters(in.entry.Time)
-		}
+	for moreIn {
+		at := q.enters(in.entry.Time)
 		if moreOut {
 			at = min(at, q.leaves(out.entry.Time))
 		}
@@ -347,6 +344,24 @@ func (q *question) countUntil(n int, holds func(n int) bool) clinical.Instant {
 		}
 		if holds(n) != was {
 			return at
+		}
+	}
+	// When a fact leaves takes long to say of a window in months. With nothing left to enter, it is asked only of
+	// the fact that would turn the comparison over.
+	for moreOut {
+		at := out.entry.Time
+		n--
+		out, moreOut = leaving.next()
+		if holds(n) == was {
+			continue
+		}
+		left := q.leaves(at)
+		for moreOut && q.leaves(out.entry.Time) == left {
+			n--
+			out, moreOut = leaving.next()
+		}
+		if holds(n) != was {
+			return left
 		}
 	}
 	return clinical.Forever
