@@ -44,7 +44,7 @@ func (p *Program) Reach(t *Term) Reach { return reachOf(t, p.Inputs[t.Input]) }
 
 func reachOf(t *Term, in *Input) Reach {
 	switch t.Op {
-	case Age, AgeMonths, Sex, Deceased:
+	case Age, AgeMonths, Sex, Deceased, BirthDate:
 		return Person
 	case Active, Overlaps, PeriodStart, PeriodEnd, Ended, HoursSinceStart, HoursSinceEnd:
 		return Periods
@@ -63,7 +63,11 @@ func (p *Program) TermCost(t *Term) Cost { return termCost(t, p.Inputs[t.Input])
 
 func termCost(t *Term, in *Input) Cost {
 	n := factsHeld
-	if !t.Window.All && !t.Window.During {
+	switch {
+	case t.Window.All, t.Window.During:
+	case t.Window.Day != NoDay:
+		n = day / factsApart
+	default:
 		n = int(min(max(t.Window.From.mean()-t.Window.To.mean(), 0)/factsApart+1, factsHeld))
 	}
 	c := Cost{Rows: factsHeld/chunkFacts + 1}
