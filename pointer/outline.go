@@ -9,6 +9,7 @@ import (
 type Outline struct {
 	Rule     *rules.Rule
 	Baseline rules.Truth // of a patient without any fact
+	Cost     rules.Cost  // of the terms of its message, too
 	Terms    []TermOutline
 }
 
@@ -17,7 +18,8 @@ type TermOutline struct {
 	Term  *rules.Term
 	Input *rules.Input
 	Life  Life
-	Reach Reach
+	Reach rules.Reach
+	Cost  rules.Cost
 	Rules int // how many other rules of the program ask the same
 }
 
@@ -34,17 +36,6 @@ const (
 	Death                 // a stated death comes
 )
 
-// Reach says how many facts a read of the term looks at.
-type Reach uint8
-
-const (
-	Person  Reach = iota // the statement about the patient's person
-	Ends                 // those at the window's ends: the same for a few facts as for many
-	Chunks               // those of the chunks at the window's ends, and a summary of each chunk between
-	Window               // every fact of the window
-	Periods              // every fact of the input
-)
-
 // Outline describes one of the program's rules.
 func (p *Plan) Outline(rule *rules.Rule) Outline {
 	asking := make(map[int]int, len(rule.Terms))
@@ -56,11 +47,11 @@ func (p *Plan) Outline(rule *rules.Rule) Outline {
 			asking[t]++
 		}
 	}
-	o := Outline{Rule: rule, Baseline: p.baseline[rule.Index]}
+	o := Outline{Rule: rule, Baseline: p.baseline[rule.Index], Cost: p.Program.Cost(rule)}
 	for _, id := range rule.Terms {
 		t := p.Program.Terms[id]
 		in := p.Program.Inputs[t.Input]
-		o.Terms = append(o.Terms, TermOutline{Term: t, Input: in, Life: lifeOf(t), Reach: reachOf(t, in), Rules: asking[id]})
+		o.Terms = append(o.Terms, TermOutline{Term: t, Input: in, Life: lifeOf(t), Reach: p.Program.Reach(t), Cost: p.Program.TermCost(t), Rules: asking[id]})
 	}
 	return o
 }
@@ -83,34 +74,20 @@ func lifeOf(t *rules.Term) Life {
 	return Passing
 }
 
-func reachOf(t *rules.Term, in *rules.Input) Reach {
-	switch t.Op {
-	case rules.Age, rules.AgeMonths, rules.Sex, rules.Deceased, rules.BirthDate:
-		return Person
-	case rules.Active, rules.Overlaps, rules.PeriodStart, rules.PeriodEnd, rules.Ended, rules.HoursSinceStart, rules.HoursSinceEnd:
-		return Periods
-	case rules.Exists, rules.Last, rules.First, rules.LastTime, rules.FirstTime, rules.HoursSince, rules.DaysSince:
-		return Ends
-	case rules.Min, rules.Max, rules.Sum, rules.Mean, rules.Delta, rules.Count:
-		if in.Plain() && in.Type == clinical.Number {
-			return Chunks
-		}
-	}
-	return Window
-}
-
 // Look is how a rule stands for one patient at an instant.
 type Look struct {
 	Result
-	Atoms []AtomLook // in the order of Rule.Atoms
+	Tree  Standing   // of Rule.Tree
+	Atoms []Standing // in the order of Rule.Atoms
 	Terms []TermLook // in the order of Rule.Terms
 }
 
-// AtomLook is an atom's truth, and until when it holds if nothing new is stated: clinical.Forever when it is
-// settled.
-type AtomLook struct {
+// Standing is the truth of an atom or of a part of a tree, and until when it holds if nothing new is stated:
+// clinical.Forever when it is settled.
+type Standing struct {
 	Truth rules.Truth
 	Until clinical.Instant
+	Kids  []Standing // in the order of Node.Kids
 }
 
 // TermLook is the same of a term. Of elapsed time Until is until when it speaks of the same fact.
@@ -120,16 +97,17 @@ type TermLook struct {
 }
 
 // Look evaluates one rule over a whole history, settled for this plan: one that is `for_each` for the period
-// that begins at start; false where none does.
+// that begins at start; false where none does. The parts are those of the whole rule, also where one of them
+// decides it alone.
 func (p *Plan) Look(rule *rules.Rule, start clinical.Instant, h *History, now clinical.Instant) Look {
 	e := p.begin(now)
 	defer p.end(e)
 	e.locate(h)
 	e.find(rule, start)
-	l := Look{Result: Result{Rule: int32(rule.Index), Period: clinical.Never}}
+	l := Look{Result: Result{Rule: int32(rule.Index), Period: clinical.Never}, Tree: e.standing(rule.Tree)}
 	switch {
 	case rule.Each == 0:
-		l.Truth, l.Until = e.rule(rule)
+		l.Truth, l.Until = l.Tree.Truth, l.Tree.Until
 	case e.period != nil:
 		l.Result = e.ofPeriod(int32(rule.Index))
 	default:
@@ -137,11 +115,20 @@ func (p *Plan) Look(rule *rules.Rule, start clinical.Instant, h *History, now cl
 	}
 	for _, a := range rule.Atoms {
 		truth, until := e.atom(a)
-		l.Atoms = append(l.Atoms, AtomLook{truth, until})
+		l.Atoms = append(l.Atoms, Standing{Truth: truth, Until: until})
 	}
 	for _, t := range rule.Terms {
 		v, until := e.term(t)
 		l.Terms = append(l.Terms, TermLook{v, until})
 	}
 	return l
+}
+
+func (e *evaluation) standing(n *rules.Node) Standing {
+	truth, until := e.node(n)
+	s := Standing{Truth: truth, Until: until}
+	for _, kid := range n.Kids {
+		s.Kids = append(s.Kids, e.standing(kid))
+	}
+	return s
 }

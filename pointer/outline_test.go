@@ -12,18 +12,18 @@ import (
 func TestAnOutlineSaysWhatDataSettlesAndWhatTimeMayChange(t *testing.T) {
 	for when, want := range map[string]struct {
 		life  Life
-		reach Reach
+		reach rules.Reach
 	}{
-		"x.last() > 2":               {Settled, Ends},
-		"x.last('48h') > 2":          {Passing, Ends},
-		"x.max('7d') > 2":            {Passing, Chunks},
-		"x.max('7d', value < 9) > 2": {Passing, Window},
-		"x.median() > 2":             {Settled, Window},
-		"x.hours_since() > 6":        {Elapsing, Ends},
-		"x.active()":                 {Ending, Periods},
-		"patient.age > 3":            {Birthdays, Person},
-		"patient.sex == 'male'":      {Settled, Person},
-		"patient.deceased":           {Death, Person},
+		"x.last() > 2":               {Settled, rules.Ends},
+		"x.last('48h') > 2":          {Passing, rules.Ends},
+		"x.max('7d') > 2":            {Passing, rules.Chunks},
+		"x.max('7d', value < 9) > 2": {Passing, rules.Inside},
+		"x.median() > 2":             {Settled, rules.Inside},
+		"x.hours_since() > 6":        {Elapsing, rules.Ends},
+		"x.active()":                 {Ending, rules.Periods},
+		"patient.age > 3":            {Birthdays, rules.Person},
+		"patient.sex == 'male'":      {Settled, rules.Person},
+		"patient.deceased":           {Death, rules.Person},
 	} {
 		p := planOf(t, when, when+" and x.exists('9d')", "x.exists('9d')")
 		o := p.Outline(p.Program.Rules[0])
@@ -56,6 +56,6 @@ func TestALookSaysUntilWhenEachPartHolds(t *testing.T) {
 	l := p.Look(p.Program.Rules[0], clinical.Never, history(map[float64]float64{-47: 3}), noon)
 	require.Equal(t, rules.True, l.Truth)
 	require.Equal(t, hours(1)+1, l.Until)
-	require.Contains(t, l.Atoms, AtomLook{rules.True, hours(1) + 1})
-	require.Contains(t, l.Atoms, AtomLook{rules.True, clinical.Forever})
+	require.Contains(t, l.Atoms, Standing{Truth: rules.True, Until: hours(1) + 1})
+	require.Contains(t, l.Atoms, Standing{Truth: rules.True, Until: clinical.Forever})
 }

@@ -199,18 +199,13 @@ func (g *Reading) each(t rules.Truth, f func(rule int32, period clinical.Instant
 // that ctx ended first.
 func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Answer, error) {
 	number := r.options.Partition(patient)
-	partition, err := r.store.Partition(number)
+	partition, err := r.reached(ctx, number, o)
 	if err != nil {
 		return Answer{}, err
 	}
-	if o.MinFacts > 0 || o.MinEvents > 0 {
-		if err := partition.Wait(ctx, o.MinFacts-1, o.MinEvents-1); err != nil {
-			return Answer{}, err
-		}
-	}
 	began := time.Now()
 	defer func() { r.took.Observe(time.Since(began).Seconds()) }()
-	got, err := r.read(partition, patient, o.Now)
+	got, err := r.whole(partition, patient, o.Now)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -220,16 +215,6 @@ func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Ans
 		return a, nil
 	}
 	p := got.Patient
-	if p.Known && !p.Complete() {
-		whole, err := partition.LoadAll(patient)
-		if err != nil {
-			return Answer{}, err
-		}
-		if whole.Meta.Facts != p.Meta.Facts { // a record came between: start again from what is there now
-			return r.Active(ctx, patient, o)
-		}
-		p = settled(whole, got.Plan)
-	}
 	until := got.Until
 	program := got.Plan.Program
 	got.each(rules.True, func(i int32, period clinical.Instant) {
@@ -268,6 +253,46 @@ func (r *Reader) Active(ctx context.Context, patient string, o ReadOptions) (Ans
 	}
 	a.ValidUntil = timeOf(until)
 	return a, nil
+}
+
+// Whole is a reading with all of the patient's facts, settled for its plan. It waits as Active does.
+func (r *Reader) Whole(ctx context.Context, patient string, o ReadOptions) (Reading, error) {
+	partition, err := r.reached(ctx, r.options.Partition(patient), o)
+	if err != nil {
+		return Reading{}, err
+	}
+	return r.whole(partition, patient, o.Now)
+}
+
+// reached is the partition once it has applied the positions asked for.
+func (r *Reader) reached(ctx context.Context, number int32, o ReadOptions) (*Partition, error) {
+	partition, err := r.store.Partition(number)
+	if err != nil {
+		return nil, err
+	}
+	if o.MinFacts > 0 || o.MinEvents > 0 {
+		if err := partition.Wait(ctx, o.MinFacts-1, o.MinEvents-1); err != nil {
+			return nil, err
+		}
+	}
+	return partition, nil
+}
+
+func (r *Reader) whole(partition *Partition, patient string, now clinical.Instant) (Reading, error) {
+	for {
+		got, err := r.read(partition, patient, now)
+		if err != nil || got.Plan == nil || !got.Patient.Known || got.Patient.Complete() {
+			return got, err
+		}
+		p, err := partition.LoadAll(patient)
+		if err != nil {
+			return Reading{}, err
+		}
+		if p.Meta.Facts == got.Patient.Meta.Facts { // else a record came between: start again from what is there now
+			got.Patient = settled(p, got.Plan)
+			return got, nil
+		}
+	}
 }
 
 func withMessage(r *rules.Rule) []int {

@@ -34,6 +34,14 @@ func (r *reads) Active(ctx context.Context, patient string, o store.ReadOptions)
 	return r.reader.Active(ctx, patient, o)
 }
 
+// Whole implements api.Reader.
+func (r *reads) Whole(ctx context.Context, patient string, o store.ReadOptions) (store.Reading, error) {
+	if err := r.owned(r.engine.partition(patient)); err != nil {
+		return store.Reading{}, err
+	}
+	return r.reader.Whole(ctx, patient, o)
+}
+
 // Owner implements api.Owners.
 func (r *reads) Owner(resource string) (string, bool, error) {
 	if r.reader == nil {

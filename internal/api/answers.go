@@ -75,6 +75,9 @@ func knownQuery(r *http.Request, known ...string) (url.Values, *refusal) {
 	}
 	for name := range q {
 		if !slices.Contains(known, name) {
+			if len(known) == 0 {
+				return nil, refuse(http.StatusBadRequest, "unknown-parameter", "not-supported", "this path takes no parameters", "leave the query out")
+			}
 			return nil, refuse(http.StatusBadRequest, "unknown-parameter", "not-supported", "the query has a parameter that is not known",
 				"use "+strings.Join(known, ", "))
 		}

@@ -89,7 +89,7 @@ func at(text string) clinical.Instant {
 	return clinical.At(t)
 }
 
-func pointer[T any](x T) *T { return &x }
+func pointerTo[T any](x T) *T { return &x }
 
 func TestAQuestionIsPassedOnAsAsked(t *testing.T) {
 	own := partition("p1")
@@ -100,7 +100,7 @@ func TestAQuestionIsPassedOnAsAsked(t *testing.T) {
 		return q
 	}
 	noon := at("2026-03-01T12:00:00Z")
-	later := changed(func(q *replay.Question) { q.At, q.HasAt, q.Known.Facts = noon, true, pointer(int64(9)) })
+	later := changed(func(q *replay.Question) { q.At, q.HasAt, q.Known.Facts = noon, true, pointerTo(int64(9)) })
 	for _, c := range []struct {
 		query string
 		asked []replay.Question
@@ -110,16 +110,16 @@ func TestAQuestionIsPassedOnAsAsked(t *testing.T) {
 		{"?at=2026-03-01T13:00:00+01:00", []replay.Question{changed(func(q *replay.Question) { q.At, q.HasAt = noon, true })}},
 		{"?at=1970-01-01T00:00:00Z", []replay.Question{changed(func(q *replay.Question) { q.HasAt = true })}},
 		{"?known_at=2026-03-01T12:00:00Z", []replay.Question{changed(func(q *replay.Question) { q.Known.Time = &noon })}},
-		{fmt.Sprintf("?known_at=f%d.812", own), []replay.Question{changed(func(q *replay.Question) { q.Known.Facts = pointer(int64(812)) })}},
-		{fmt.Sprintf("?known_at=e%d.0", own), []replay.Question{changed(func(q *replay.Question) { q.Known.Events = pointer(int64(0)) })}},
+		{fmt.Sprintf("?known_at=f%d.812", own), []replay.Question{changed(func(q *replay.Question) { q.Known.Facts = pointerTo(int64(812)) })}},
+		{fmt.Sprintf("?known_at=e%d.0", own), []replay.Question{changed(func(q *replay.Question) { q.Known.Events = pointerTo(int64(0)) })}},
 		{"?rule_set=0123abcd&facts=5", []replay.Question{changed(func(q *replay.Question) { q.Set, q.Facts = "0123abcd", 5 })}},
 		{fmt.Sprintf("?min_position=f%d.7,f%d.99&timeout=1s", own, (own+1)%4), []replay.Question{changed(func(q *replay.Question) { q.MinPosition = 8 })}},
 		{fmt.Sprintf("?at=2026-03-01T12:00:00Z&known_at=f%d.9&compare=2026-02-01T00:00:00Z", own), []replay.Question{
 			changed(func(q *replay.Question) {
-				q.At, q.HasAt, q.Known.Facts = at("2026-02-01T00:00:00Z"), true, pointer(int64(9))
+				q.At, q.HasAt, q.Known.Facts = at("2026-02-01T00:00:00Z"), true, pointerTo(int64(9))
 			}), later}},
 		{fmt.Sprintf("?at=2026-03-01T12:00:00Z&known_at=f%d.9&compare=2026-03-01T12:00:00Z&compare_known_at=f%d.3", own, own), []replay.Question{
-			changed(func(q *replay.Question) { q.At, q.HasAt, q.Known.Facts = noon, true, pointer(int64(3)) }), later}},
+			changed(func(q *replay.Question) { q.At, q.HasAt, q.Known.Facts = noon, true, pointerTo(int64(3)) }), later}},
 	} {
 		t.Run(c.query, func(t *testing.T) {
 			s := newService(t, nil)
@@ -276,8 +276,8 @@ func TestAPositionThatIsNotExplainedInTime(t *testing.T) {
 		{'f', true, nil, 504, "position-not-reached", ""},
 		{'e', true, nil, 504, "position-not-reached", ""},
 		{'f', false, nil, 503, "catching-up", "1"},
-		{'e', false, pointer(12.7), 503, "catching-up", "12"},
-		{'e', false, pointer(1e9), 503, "catching-up", "60"},
+		{'e', false, pointerTo(12.7), 503, "catching-up", "12"},
+		{'e', false, pointerTo(1e9), 503, "catching-up", "60"},
 	} {
 		s := newService(t, nil)
 		s.why.status = ExplanationsStatus{Ready: c.ready, SecondsLeft: c.left}
@@ -373,7 +373,7 @@ func TestChainsAreVerified(t *testing.T) {
 
 func TestTheStatusOfExplanationsIsShown(t *testing.T) {
 	s := newService(t, nil)
-	s.why.status = ExplanationsStatus{Degraded: true, Divergences: 1, Explained: 7, Matched: 5, Pending: 1, PerSecond: 23000.5, SecondsLeft: pointer(4.5), Paused: "the live rules lag"}
+	s.why.status = ExplanationsStatus{Degraded: true, Divergences: 1, Explained: 7, Matched: 5, Pending: 1, PerSecond: 23000.5, SecondsLeft: pointerTo(4.5), Paused: "the live rules lag"}
 	w := s.do("GET", "/v1/explanations/status", "")
 	require.JSONEq(t, `{"ready":false,"degraded":true,"divergences":1,"explained":7,"matched":5,"pending":1,"expired":0,"perSecond":23000.5,
 		"secondsLeft":4.5,"paused":"the live rules lag","partitions":[]}`, w.Body.String())

@@ -66,7 +66,16 @@ func partition(patient string) int32 {
 type fakeReader struct {
 	patient string
 	options store.ReadOptions
+	reading store.Reading
 	err     error
+}
+
+func (r *fakeReader) Whole(ctx context.Context, patient string, o store.ReadOptions) (store.Reading, error) {
+	r.patient, r.options = patient, o
+	if errors.Is(r.err, store.ErrNotReached) {
+		<-ctx.Done()
+	}
+	return r.reading, r.err
 }
 
 func (r *fakeReader) Active(ctx context.Context, patient string, o store.ReadOptions) (store.Answer, error) {

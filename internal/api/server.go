@@ -21,6 +21,8 @@ import (
 // answer has seen at least those, or the error is store.ErrNotReached once ctx has ended.
 type Reader interface {
 	Active(ctx context.Context, patient string, o store.ReadOptions) (store.Answer, error)
+	// Whole is a reading with all of the patient's facts, settled for its plan.
+	Whole(ctx context.Context, patient string, o store.ReadOptions) (store.Reading, error)
 }
 
 // Owners finds the patient for whom a resource ("Observation/7") states facts: to delete it, and to take
@@ -202,11 +204,13 @@ func (s *Server) routes() []route {
 		{"/v1/observations", methods{"POST": s.bounded(s.postObservations)}},
 		{"/v1/patients/{id}/alerts", methods{"GET": s.getPatientAlerts}},
 		{"/v1/patients/{id}/explain/{rule}", methods{"GET": s.getExplanation}},
+		{"/v1/patients/{id}/plan/{rule}", methods{"GET": s.getPatientPlan}},
 		{"/v1/patients/{id}/explanations", methods{"GET": s.getExplanations}},
 		{"/v1/explanations/verify", methods{"GET": s.getVerification}},
 		{"/v1/explanations/status", methods{"GET": s.getExplanationsStatus}},
 		{"/v1/alerts", methods{"GET": s.getWorklist}},
 		{"/v1/rules", methods{"GET": s.getRules}},
+		{"/v1/rules/{rule}/plan", methods{"GET": s.getPlan}},
 		{"/v1/rules/activate", methods{"POST": s.bounded(s.activateRules)}},
 		{"/metrics", methods{"GET": s.getMetrics}},
 		{"/livez", methods{"GET": s.getLive}},

@@ -228,7 +228,11 @@ func TestEveryParameterIsInTheOpenAPIFileAndTheOtherWayRound(t *testing.T) {
 			require.Empty(t, described, path)
 			continue
 		}
-		known, _ := strings.CutPrefix(object(t, w)["mend"].(string), "use ")
+		known, any := strings.CutPrefix(object(t, w)["mend"].(string), "use ")
+		if !any {
+			require.Empty(t, described, path)
+			continue
+		}
 		require.ElementsMatch(t, strings.Split(known, ", "), described, path)
 		checked++
 	}

@@ -23,7 +23,10 @@ type Bench struct {
 	Store *store.Store
 	// Comparisons counts (rule, patient, instant) comparisons of truth.
 	Comparisons int
-	next        int32
+	// Outlines asks for what plans say of rules to be compared, too; Outlined counts these comparisons.
+	Outlines bool
+	Outlined int
+	next     int32
 }
 
 // Compiles reports whether a condition is one that the language admits over these inputs.
@@ -244,6 +247,12 @@ func (r *run) ask(now clinical.Instant) error {
 	for _, rule := range r.program.Rules {
 		for _, period := range r.periods(rule, h) {
 			if err := r.askOne(&got, rule, period, history, h, now); err != nil {
+				return err
+			}
+			if !r.bench.Outlines || period > now {
+				continue
+			}
+			if err := r.outlined(rule, period, history, h, now); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/vigil-cds/vigil/explain/replay"
+	"github.com/vigil-cds/vigil/internal/planning"
+	"github.com/vigil-cds/vigil/pointer"
+	"github.com/vigil-cds/vigil/rules"
+)
+
+// getPlan answers how a rule of the active rule set is folded and read.
+func (s *Server) getPlan(w http.ResponseWriter, r *http.Request) {
+	if _, refused := knownQuery(r); refused != nil {
+		refused.write(w, false)
+		return
+	}
+	program := s.options.Rules.Program()
+	rule, refused := ruleOf(program, r.PathValue("rule"))
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	writeJSON(w, http.StatusOK, planning.Of(pointer.NewPlan(program), rule))
+}
+
+// getPatientPlan answers the same, and how the rule stands for one patient.
+func (s *Server) getPatientPlan(w http.ResponseWriter, r *http.Request) {
+	patient, refused := s.patient(r.PathValue("id"))
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	q, refused := knownQuery(r, "now", "min_position", "timeout")
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	options, wait, refused := s.readOptions(q, patient)
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	got, err := s.options.Reader.Whole(ctx, patient, options)
+	if err != nil {
+		s.notAnswered(w, r, "reading a patient", err)
+		return
+	}
+	if got.Plan == nil {
+		ruleless().write(w, false)
+		return
+	}
+	rule, refused := ruleOf(got.Plan.Program, r.PathValue("rule"))
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	if !got.Patient.Known {
+		refuse(http.StatusNotFound, "unknown-patient", "processing", "nothing is known about this patient", "check the id").write(w, false)
+		return
+	}
+	standing, err := planning.Stands(got.Plan, rule, patient, got.Patient.History, got.Now)
+	if err != nil {
+		s.notAnswered(w, r, "writing a plan", err)
+		return
+	}
+	answer := planning.Of(got.Plan, rule)
+	answer.Patients = []planning.Standing{standing}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// ruleOf finds a rule of the active set, nil before the first.
+func ruleOf(program *rules.Program, id string) (*rules.Rule, *refusal) {
+	if program == nil {
+		return nil, ruleless()
+	}
+	if len(id) > mostRuleID {
+		return nil, unknownRule(&replay.UnknownRule{})
+	}
+	rule, ok := program.Rule(id)
+	if !ok {
+		return nil, unknownRule(&replay.UnknownRule{Rule: id, Nearest: rules.NearestRule(program, id)})
+	}
+	return rule, nil
+}
+
+func ruleless() *refusal {
+	return refuse(http.StatusUnprocessableEntity, "no-rule-set", "processing", "no rule set is active",
+		"activate one with vigil rules activate")
+}
