@@ -9,6 +9,8 @@ func (p *Partition) Outgoing(limit int, f func(number uint64, patient string, da
 	if limit <= 0 {
 		return p.archive.gate.open()
 	}
+	// Not those of a batch that is on disk and not yet in the state: Sent takes the state's word for how many there are.
+	published := p.state.Load().Outbox
 	lower := appendNumberKey(nil, p.number, familyOutbox, p.unsent.Load())
 	_, upper := familyRange(p.number, familyOutbox)
 	var key []byte
@@ -18,6 +20,9 @@ func (p *Partition) Outgoing(limit int, f func(number uint64, patient string, da
 		sequence, patient := d.uvarint(), d.string()
 		if !ok || !d.done() {
 			return false, corrupt(p.number, familyOutbox)
+		}
+		if number >= published {
+			return false, nil
 		}
 		key = appendExplanationKey(key[:0], p.number, patient, int64(sequence))
 		var refused error
