@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/vigil-cds/vigil/explain/record"
@@ -153,7 +154,7 @@ func (s *Server) notExplained(w http.ResponseWriter, r *http.Request, err error)
 		if errors.Is(err, u.err) {
 			refused := refuse(u.status, u.word, "processing", u.title, u.mend)
 			if text := err.Error(); text != u.err.Error() {
-				refused.Detail = text
+				refused.Detail = strings.TrimPrefix(text, u.title+": ")
 			}
 			if u.err == replay.ErrUnknownPatient && !s.options.Explanations.Status().Ready {
 				refused.Mend += "; explanations are still catching up with the log"

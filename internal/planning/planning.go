@@ -129,12 +129,18 @@ func termOf(t pointer.TermOutline) Term {
 		Window: "all of the past", Settled: t.Life == pointer.Settled, Changes: lives[t.Life], Reads: reaches[t.Reach], Cost: Cost(t.Cost),
 		Rules: t.Rules, Codes: []string{}, AllCodes: len(in.Codes)}
 	switch {
-	case t.Term.Op.OfPatient(), t.Term.Op == rules.Active:
-		out.Window = "now"
-	case t.Term.Window.During:
+	case t.Term.Op.OfPeriod(), t.Term.Op == rules.Overlaps, t.Term.Window.During:
 		out.Window = "the period"
+	case t.Term.Op.OfPatient(), t.Term.Op == rules.Active && t.Term.Window.All:
+		out.Window = "now"
 	case !t.Term.Window.All:
 		out.Window = t.Term.Window.String()
+	}
+	switch t.Term.Window.At {
+	case rules.AtStart:
+		out.Window += ", as of the period's start"
+	case rules.AtEnd:
+		out.Window += ", as of the period's end"
 	}
 	for code := range in.Codes {
 		out.Codes = append(out.Codes, string(code))
