@@ -80,7 +80,7 @@ func TestWhatIsTriedIsWhatRunsAtTheSite(t *testing.T) {
 		{"replay", []string{"replay", "--rules", folder, history}, "2026-03-01T11:00:00Z fired", ""},
 		{"rules test", []string{"rules", "test", folder}, "ok: 1 case", "FAIL"},
 		{"rules test of one pack", []string{"rules", "test", pack}, "ok: 1 case", "FAIL"},
-		{"rules plan", []string{"rules", "plan", "high", "--rules", folder, "--history", history, "--now", "2026-03-01T12:00:00Z"}, "ada: true, live", "ada: unknown"},
+		{"rules plan", []string{"rules", "plan", "high", "--rules", folder, "--history", history, "--now", "2026-03-01T12:00:00Z"}, "12:00:00.000: true, live", "12:00:00.000: unknown"},
 		{"rules list", []string{"rules", "list", folder}, "5.5 mmol/L  site", "6 mmol/L  pack"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
