@@ -65,6 +65,8 @@ func TestARuleHoldsUntilTheFirstInstantAtWhichTimeTurnsIt(t *testing.T) {
 		{"x.count('48h') >= 2", map[float64]float64{-47: 1, 2: 1}, rules.False, clinical.Forever},
 		{"x.min('48h') < 2", map[float64]float64{-40: 1, -10: 1, -5: 3}, rules.True, hours(38) + 1},
 		{"x.max('48h') > 2", map[float64]float64{-40: 3, -10: 1, 1: 4}, rules.True, hours(1)},
+		{"x.slope() > 1.49", map[float64]float64{-48: 1, -24: 2, -1: 4}, rules.True, clinical.Forever},
+		{"x.slope() < 1.6", map[float64]float64{-48: 1, -24: 2, -1: 4}, rules.True, clinical.Forever},
 		{"x.exists('today')", map[float64]float64{-12: 1}, rules.True, hours(12)},
 		{"x.exists('today')", map[float64]float64{-12.5: 1}, rules.False, clinical.Forever},
 		{"x.exists('today')", map[float64]float64{-12.5: 1, 13: 1}, rules.False, hours(13)},
