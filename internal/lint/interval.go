@@ -162,6 +162,14 @@ func elapsed(w rules.Window, unit float64) interval {
 		return anything // asked at a fact's time, of what may come after it
 	}
 	const day = 86_400_000
+	switch longest := 25 * 3_600_000 / unit; w.Day { // where clocks are put back
+	case rules.Today:
+		return interval{lo: 0, hi: longest}
+	case rules.Yesterday:
+		return interval{lo: 0, hi: 2 * longest}
+	case rules.LastDay:
+		return interval{lo: 0, hi: math.Inf(1)}
+	}
 	out := interval{lo: (float64(w.To.Months)*28*day + float64(w.To.Millis)) / unit, hi: math.Inf(1)}
 	if !w.All {
 		out.hi = (float64(w.From.Months)*31*day + float64(w.From.Millis)) / unit
