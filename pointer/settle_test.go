@@ -25,6 +25,9 @@ inputs:
   month: {from: low, where: dose.exists('1mo')}
   ahead: {from: low, where: dose.exists('after 1mo')}
   ever: {from: low, where: dose.exists()}
+  today: {from: low, where: dose.exists('today')}
+  yesterday: {from: low, where: dose.count('yesterday') == 1}
+  lastday: {from: low, where: dose.count('last day') >= 2}
   inside: {from: low, during: stay}
   dosed: {from: stay, where: dose.during().exists()}
   shared: {from: stay, where: stay.overlaps()}
@@ -93,7 +96,9 @@ func TestAFactArrivingAtTheVeryEdgeOfAWindowSettlesThoseThatSeeIt(t *testing.T) 
 	p := relatedPlan(t)
 	month := rules.Duration{Months: 1}.Before(noon, p.Program.Zone) - noon
 	ahead := rules.Duration{Months: -1}.Before(noon, p.Program.Zone) - noon
-	for _, at := range []clinical.Instant{month, hours(-3) - noon, hours(-2) - noon, hours(-1) - noon, 0, hours(1) - noon, hours(2) - noon, hours(3) - noon, ahead} {
+	midnight := rules.StartOfDay(noon, p.Program.Zone)
+	dayBefore := rules.StartOfDay(midnight-1, p.Program.Zone)
+	for _, at := range []clinical.Instant{month, dayBefore - noon, midnight - noon, hours(-3) - noon, hours(-2) - noon, hours(-1) - noon, 0, hours(1) - noon, hours(2) - noon, hours(3) - noon, ahead} {
 		for _, off := range []clinical.Instant{-1, 0, 1} {
 			for _, c := range []struct {
 				stream   clinical.Stream
