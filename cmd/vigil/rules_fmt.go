@@ -60,6 +60,10 @@ there are any. A directory stands for every .yaml file in it and below.`,
 func filesToFormat(paths []string) ([]string, error) {
 	var out []string
 	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("reading rules: %w; name a rule pack, a file of test cases, or a directory of them", err)
+		}
+		found := len(out)
 		err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -73,6 +77,9 @@ func filesToFormat(paths []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading rules: %w", err)
 		}
+		if len(out) == found {
+			return nil, fmt.Errorf("reading rules: %s holds no rule pack and no test cases; both end in .yaml", path)
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil
@@ -81,6 +88,14 @@ func filesToFormat(paths []string) ([]string, error) {
 // formatFile lays one file out. It is false for a file that cannot be, after saying why, and with check for
 // one that is laid out otherwise.
 func (a *app) formatFile(path string, write, check bool) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, fmt.Errorf("reading rules: %w", err)
+	}
+	if info.Size() > rules.MaxPack {
+		fmt.Fprintf(a.stderr, "vigil: %s is larger than %d MB; it is left as it is\n", path, rules.MaxPack>>20)
+		return false, nil
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return false, fmt.Errorf("reading rules: %w", err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vigil-cds/vigil/rules"
 )
 
 func TestFilesAreLaidOutPrintedCheckedOrWrittenBack(t *testing.T) {
@@ -52,4 +54,18 @@ func TestAFileThatIsNotYAMLIsLeftAsItIs(t *testing.T) {
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, "pack: demo\nrules: [a, b\n", string(data))
+}
+
+func TestFilesThatThereAreNotOrThatAreTooLargeAreNotLaidOut(t *testing.T) {
+	large := writeFile(t, "large.yaml", strings.Repeat("a", rules.MaxPack+1))
+	for about, path := range map[string]string{
+		"name a rule pack, a file of test cases":     filepath.Join(t.TempDir(), "none.yaml"),
+		"holds no rule pack and no test cases":       t.TempDir(),
+		"large.yaml is larger than 8 MB; it is left": large,
+	} {
+		r := vigil(t, "", "rules", "fmt", "-w", path)
+		require.Equal(t, exitFailed, r.code, about)
+		require.Empty(t, r.out)
+		require.Contains(t, r.errOut, about)
+	}
 }
