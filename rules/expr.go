@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -285,64 +284,64 @@ func (v Value) source() string {
 	return v.String()
 }
 
-// walk calls visit for every term of e, repeats included.
-func walk(e Expr, visit func(*Term)) {
+// EachPart calls visit for every expression that e is directly made of, in the order in which they stand.
+func EachPart(e Expr, visit func(Expr)) {
 	switch e := e.(type) {
-	case *TermRef:
-		visit(e.Term)
 	case *Unary:
-		walk(e.X, visit)
+		visit(e.X)
 	case *Binary:
-		walk(e.X, visit)
-		walk(e.Y, visit)
+		visit(e.X)
+		visit(e.Y)
 	case *Conditional:
-		walk(e.If, visit)
-		walk(e.Then, visit)
-		walk(e.Else, visit)
+		visit(e.If)
+		visit(e.Then)
+		visit(e.Else)
 	case *In:
-		walk(e.X, visit)
+		visit(e.X)
+	case *Dates:
+		visit(e.X)
+		visit(e.Y)
+	case *Has:
+		visit(e.X)
 	case *Combination:
 		for _, kid := range e.Kids {
-			walk(kid, visit)
+			visit(kid)
 		}
 	case *RuleRef:
-		walk(e.When, visit)
-	case *Score:
-		for _, item := range e.Items {
-			walk(item, visit)
-		}
-	case *Dates:
-		walk(e.X, visit)
-		walk(e.Y, visit)
-	case *Points:
-		walk(e.When, visit)
-		walk(e.Of, visit)
+		visit(e.When)
 	case *Lookup:
 		for _, key := range e.Keys {
-			walk(key, visit)
+			visit(key)
+		}
+	case *Score:
+		for _, item := range e.Items {
+			visit(item)
+		}
+	case *Points:
+		if e.When != nil {
+			visit(e.When)
+		}
+		if e.Of != nil {
+			visit(e.Of)
 		}
 	}
 }
 
+// walk calls visit for every term of e, repeats included.
+func walk(e Expr, visit func(*Term)) {
+	if ref, ok := e.(*TermRef); ok {
+		visit(ref.Term)
+		return
+	}
+	EachPart(e, func(part Expr) { walk(part, visit) })
+}
+
 // asksFor reports whether e mentions the property of the fact.
 func asksFor(e Expr, name string) bool {
-	switch e := e.(type) {
-	case *AttributeRef:
-		return e.Name == name
-	case *Has:
-		return e.X.Name == name
-	case *Unary:
-		return asksFor(e.X, name)
-	case *Binary:
-		return asksFor(e.X, name) || asksFor(e.Y, name)
-	case *Conditional:
-		return asksFor(e.If, name) || asksFor(e.Then, name) || asksFor(e.Else, name)
-	case *In:
-		return asksFor(e.X, name)
-	case *Dates:
-		return asksFor(e.X, name) || asksFor(e.Y, name)
-	case *Lookup:
-		return slices.ContainsFunc(e.Keys, func(key Expr) bool { return asksFor(key, name) })
+	if a, ok := e.(*AttributeRef); ok {
+		return a.Name == name
 	}
-	return false
+	asks := false
+	EachPart(e, func(part Expr) { asks = asks || asksFor(part, name) })
+	return asks
 }

@@ -29,33 +29,10 @@ func nameIn(e Expr, into map[string]Expr) {
 		into[e.Name] = e
 	case *Score:
 		into[e.Name] = e
-		for _, item := range e.Items {
-			nameIn(item.When, into)
-			nameIn(item.Of, into)
-		}
-	case *Unary:
-		nameIn(e.X, into)
-	case *Binary:
-		nameIn(e.X, into)
-		nameIn(e.Y, into)
-	case *Conditional:
-		nameIn(e.If, into)
-		nameIn(e.Then, into)
-		nameIn(e.Else, into)
-	case *In:
-		nameIn(e.X, into)
-	case *Dates:
-		nameIn(e.X, into)
-		nameIn(e.Y, into)
-	case *Combination:
-		for _, kid := range e.Kids {
-			nameIn(kid, into)
-		}
-	case *Lookup:
-		for _, key := range e.Keys {
-			nameIn(key, into)
-		}
+	case *RuleRef:
+		return
 	}
+	EachPart(e, func(part Expr) { nameIn(part, into) })
 }
 
 // Terms are the ids of all that the score asks, ascending, each once.

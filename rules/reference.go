@@ -196,42 +196,16 @@ func asksElapsed(e Expr) bool {
 // one more than MaxParts.
 func (c *compiler) measured(e Expr) int {
 	n := 1
-	add := func(parts ...Expr) {
-		for _, part := range parts {
-			if n <= MaxParts {
-				n += c.measured(part)
-			}
-		}
-	}
-	switch e := e.(type) {
-	case *Unary:
-		add(e.X)
-	case *Binary:
-		add(e.X, e.Y)
-	case *Conditional:
-		add(e.If, e.Then, e.Else)
-	case *In:
-		add(e.X)
-	case *Dates:
-		add(e.X, e.Y)
-	case *Combination:
-		add(e.Kids...)
-	case *Lookup:
-		add(e.Keys...)
-	case *Score:
-		for _, item := range e.Items {
-			add(item)
-		}
-	case *Points:
-		for _, part := range []Expr{e.When, e.Of} {
-			if part != nil {
-				add(part)
-			}
-		}
-	case *RuleRef:
-		if entry := c.entries[e.ID]; entry != nil {
+	if ref, ok := e.(*RuleRef); ok {
+		if entry := c.entries[ref.ID]; entry != nil {
 			n += entry.parts
 		}
+		return n
 	}
+	EachPart(e, func(part Expr) {
+		if n <= MaxParts {
+			n += c.measured(part)
+		}
+	})
 	return n
 }

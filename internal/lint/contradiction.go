@@ -241,13 +241,13 @@ func (l *linter) together(e rules.Expr, negate bool, assumed []constraint, withi
 
 // inside looks at conditions inside one that is neither and, or nor not.
 func (l *linter) inside(e rules.Expr, assumed []constraint, within rules.Place) {
-	for _, part := range parts(e) {
+	rules.EachPart(e, func(part rules.Expr) {
 		if op, _ := connective(part); op != "" {
 			l.together(part, false, nil, within)
 		} else {
 			l.inside(part, nil, within)
 		}
-	}
+	})
 }
 
 // clash finds what c cannot hold beside: one of those before, or the sum of them, named by the last.

@@ -102,48 +102,7 @@ func (l *linter) where(in rules.WrittenInput) {
 // every visits e and all below it.
 func every(e rules.Expr, visit func(rules.Expr)) {
 	visit(e)
-	for _, part := range parts(e) {
-		every(part, visit)
-	}
-}
-
-// parts are the expressions that e is directly made of.
-func parts(e rules.Expr) []rules.Expr {
-	switch e := e.(type) {
-	case *rules.Unary:
-		return []rules.Expr{e.X}
-	case *rules.Binary:
-		return []rules.Expr{e.X, e.Y}
-	case *rules.Conditional:
-		return []rules.Expr{e.If, e.Then, e.Else}
-	case *rules.In:
-		return []rules.Expr{e.X}
-	case *rules.Dates:
-		return []rules.Expr{e.X, e.Y}
-	case *rules.Has:
-		return []rules.Expr{e.X}
-	case *rules.Combination:
-		return e.Kids
-	case *rules.RuleRef:
-		return []rules.Expr{e.When}
-	case *rules.Lookup:
-		return e.Keys
-	case *rules.Score:
-		out := make([]rules.Expr, len(e.Items))
-		for i, item := range e.Items {
-			out[i] = item
-		}
-		return out
-	case *rules.Points:
-		switch {
-		case e.When == nil:
-			return []rules.Expr{e.Of}
-		case e.Of == nil:
-			return []rules.Expr{e.When}
-		}
-		return []rules.Expr{e.When, e.Of}
-	}
-	return nil
+	rules.EachPart(e, func(part rules.Expr) { every(part, visit) })
 }
 
 // constant is the value of a Literal or of a name that stands for one; a parameter has the value in force.
