@@ -20,9 +20,9 @@ type Frame struct {
 	Facts     int // most facts shown of one term's window; those that decide are shown always
 }
 
-// Answer explains what the rule is of a patient, or of the period that the reference is about, with these facts at the instant now: with what is missing
-// where it is unknown, what kept it from being true where it is false, and when time alone changes it, up
-// to the instant until.
+// Answer explains what the rule is of a patient, or of the period that the reference is about, with these facts
+// at the instant now: with what is missing where it is unknown, what kept it from being true where it is false,
+// and when time alone changes it, up to the instant until.
 func (r *Reference) Answer(rule *rules.Rule, h History, now, until clinical.Instant, f Frame) *record.Explanation {
 	patient := r.read(h)
 	e := patient.explain(rule, now, f)

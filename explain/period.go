@@ -31,6 +31,19 @@ func (r *Reference) Periods(rule *rules.Rule, h History, now clinical.Instant) [
 	return all
 }
 
+// Each is the reference about each of the rule's periods that have begun by now, in order of their start; of a rule
+// that holds for the patient it is the reference itself.
+func (r *Reference) Each(rule *rules.Rule, h History, now clinical.Instant) []*Reference {
+	if rule.Each == 0 {
+		return []*Reference{r}
+	}
+	var all []*Reference
+	for _, p := range r.Periods(rule, h, now) {
+		all = append(all, r.About(p.Start))
+	}
+	return all
+}
+
 // starts are the instants at which an input's periods begin, in order. A fact whose time is not known begins
 // none.
 func (r *reading) starts(input int) []clinical.Instant {

@@ -13,7 +13,7 @@ import (
 func (w *witness) suffices(e rules.Expr, truth rules.Truth, tree *node) map[uint64]bool {
 	terms := w.termsOf(e)
 	enough := func(orders []uint64) bool {
-		return w.only(terms, orders).expr(e, w.now).Truth() == truth // of the same period
+		return w.only(terms, orders).expr(e, w.now).Truth() == truth
 	}
 	kept := w.supporters(tree)
 	if !enough(kept) {

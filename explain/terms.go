@@ -87,10 +87,10 @@ func since(facts []member, t clinical.Instant) int {
 
 // holding is the facts that hold now, or that held at some instant of the term's window.
 func (r *reading) holding(t *rules.Term, now clinical.Instant) []member {
-	earliest, latest := r.bounds(t, now)
 	if t.Each != 0 {
 		return r.heldIn(t, now)
 	}
+	earliest, latest := r.bounds(t, now)
 	if t.Window.All {
 		earliest = now
 	}

@@ -25,7 +25,7 @@ func (p *Plan) Fold(prev *Row, h *History, clock clinical.Instant, streams []cli
 	e := p.begin(clock)
 	defer p.end(e)
 	e.locate(h)
-	if before := prev; whole || before == nil {
+	if whole || prev == nil {
 		prev = &Row{RuleSet: p.Program.Hash}
 	}
 

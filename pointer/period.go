@@ -72,7 +72,7 @@ func (e *evaluation) leave() {
 // Every atom is answered all the same, since what is settled must be known when it does.
 func (e *evaluation) ofPeriod(rule int32) Result {
 	r := Result{Rule: rule, Period: e.period.Start}
-	r.Truth, r.Until = e.node(e.plan.Program.Rules[rule].Tree)
+	r.Truth, r.Until = e.rule(e.plan.Program.Rules[rule])
 	if e.now < e.period.Start {
 		r.Truth, r.Until = rules.False, e.period.Start
 	}

@@ -65,7 +65,11 @@ func (a *app) explainFiles(ctx context.Context, set *rules.Set, own site, said *
 		history := ledgers[patient].History()
 		shown := 0
 		for _, rule := range asked {
-			for _, reference := range about(reference, rule, history, x.now) {
+			about := reference.Each(rule, history, x.now)
+			if len(about) == 0 { // there is no period, and to say so is an answer, too
+				about = append(about, reference)
+			}
+			for _, reference := range about {
 				if x.rule == "" && !x.all && reference.Truth(rule, history, x.now) == rules.False {
 					continue
 				}
@@ -80,19 +84,6 @@ func (a *app) explainFiles(ctx context.Context, set *rules.Set, own site, said *
 		}
 	}
 	return nil
-}
-
-// about is the reference for each period for which the rule may hold, or else for the patient.
-func about(reference *explain.Reference, rule *rules.Rule, h explain.History, now clinical.Instant) []*explain.Reference {
-	periods := reference.Periods(rule, h, now)
-	if len(periods) == 0 {
-		return []*explain.Reference{reference}
-	}
-	all := make([]*explain.Reference, len(periods))
-	for i, p := range periods {
-		all[i] = reference.About(p.Start)
-	}
-	return all
 }
 
 func (a *app) printExplanation(e *record.Explanation) error {

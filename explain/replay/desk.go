@@ -180,9 +180,7 @@ func (s *sight) about(period *clinical.Instant) error {
 		}
 		return nil
 	}
-	all := s.reference.Periods(s.rule, s.history, clinical.Forever)
-	slices.Reverse(all)
-	for _, p := range all {
+	for _, p := range slices.Backward(s.reference.Periods(s.rule, s.history, clinical.Forever)) {
 		if period == nil && p.Start <= s.at || period != nil && p.Start == *period {
 			s.reference, s.period = s.reference.About(p.Start), &p.Start
 			return nil

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/vigil-cds/vigil/explain"
-	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/rulestest"
 	"github.com/vigil-cds/vigil/rules"
 )
@@ -53,6 +52,7 @@ func (v *Coverage) look(r *Runner, c *rulestest.Case, h explain.History, asked a
 		if len(atoms) != len(counterparts) {
 			continue // other limits made another condition of it
 		}
+		references := r.reference.Each(rule, h, asked.at)
 		for i, n := range atoms {
 			atom := counterparts[i].Atom
 			if n.Kind != rules.NodeAtom || counterparts[i].Kind != rules.NodeAtom {
@@ -61,23 +61,11 @@ func (v *Coverage) look(r *Runner, c *rulestest.Case, h explain.History, asked a
 			if v.seen[id][atom] == nil {
 				v.seen[id][atom] = new([3]bool)
 			}
-			for _, reference := range r.about(rule, h, asked.at) {
+			for _, reference := range references {
 				v.seen[id][atom][reference.Expr(r.program.Atoms[n.Atom].Expr, h, asked.at).Truth()] = true
 			}
 		}
 	}
-}
-
-// about is the reference for the patient, or for each period for which the rule may hold.
-func (r *Runner) about(rule *rules.Rule, h explain.History, at clinical.Instant) []*explain.Reference {
-	if rule.Each == 0 {
-		return []*explain.Reference{r.reference}
-	}
-	var all []*explain.Reference
-	for _, p := range r.reference.Periods(rule, h, at) {
-		all = append(all, r.reference.About(p.Start))
-	}
-	return all
 }
 
 // leaves are the atoms and constants of a tree as they stand in it: the same at a site's limits as without,

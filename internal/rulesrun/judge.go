@@ -169,7 +169,7 @@ func (j *judge) why(id string, h explain.History, at clinical.Instant) string {
 		return ""
 	}
 	reference := j.runner.reference
-	if all := j.runner.about(rule, h, at); rule.Each != 0 && len(all) > 0 {
+	if all := reference.Each(rule, h, at); len(all) > 0 {
 		reference = all[len(all)-1]
 	}
 	e := reference.Answer(rule, h, at, at, explain.Frame{Patient: "case", Topic: "case", Facts: 20,
