@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vigil-cds/vigil/internal/api"
+	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -50,8 +51,8 @@ func (r *reads) Owner(resource string) (string, bool, error) {
 	return r.engine.store.Owner(resource)
 }
 
-// Program implements api.Rules: the set of the first partition that has one.
-func (r *reads) Program() *rules.Program {
+// Plan implements api.Rules: that of the first partition that has one.
+func (r *reads) Plan() *pointer.Plan {
 	if r.reader == nil {
 		return nil
 	}
@@ -61,7 +62,7 @@ func (r *reads) Program() *rules.Program {
 			continue
 		}
 		if plan, err := r.engine.sets.Plan(p.State().RuleSet); err == nil && plan != nil {
-			return plan.Program
+			return plan
 		}
 	}
 	return nil

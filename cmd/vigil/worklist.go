@@ -55,7 +55,7 @@ func (r *reads) Worklist(ctx context.Context, q api.WorklistQuery) (api.Worklist
 		entries = entries[:q.Limit]
 		page.Next = formatCursor(entries[q.Limit-1].Cursor())
 	}
-	program := r.Program()
+	plan := r.Plan()
 	page.Alerts = make([]api.WorklistAlert, len(entries))
 	for i, e := range entries {
 		page.Alerts[i] = api.WorklistAlert{Patient: e.Patient, Rule: e.Rule, Severity: e.Severity.String(), Since: e.Since.Time()}
@@ -63,10 +63,10 @@ func (r *reads) Worklist(ctx context.Context, q api.WorklistQuery) (api.Worklist
 			begins := e.Period.Time()
 			page.Alerts[i].Period = &begins
 		}
-		if program == nil {
+		if plan == nil {
 			continue
 		}
-		if rule, ok := program.Rule(e.Rule); ok {
+		if rule, ok := plan.Program.Rule(e.Rule); ok {
 			page.Alerts[i].Title = rule.Title
 		}
 	}

@@ -23,17 +23,7 @@ var patientID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // getPatientAlerts answers what is active for a patient.
 func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
-	patient, refused := s.patient(r.PathValue("id"))
-	if refused != nil {
-		refused.write(w, false)
-		return
-	}
-	q, refused := knownQuery(r, "now", "min_position", "timeout", "all")
-	if refused != nil {
-		refused.write(w, false)
-		return
-	}
-	options, wait, refused := s.readOptions(q, patient)
+	patient, options, wait, refused := s.patientRead(r, "all")
 	if refused != nil {
 		refused.write(w, false)
 		return
@@ -48,22 +38,30 @@ func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func (s *Server) readOptions(q url.Values, patient string) (o store.ReadOptions, wait time.Duration, refused *refusal) {
+// patientRead reads whom a read is about, of when, and what it must have seen, besides parameters of its own.
+func (s *Server) patientRead(r *http.Request, own ...string) (patient string, o store.ReadOptions, wait time.Duration, refused *refusal) {
+	if patient, refused = s.patient(r.PathValue("id")); refused != nil {
+		return "", o, 0, refused
+	}
+	q, refused := knownQuery(r, append([]string{"now", "min_position", "timeout"}, own...)...)
+	if refused != nil {
+		return "", o, 0, refused
+	}
 	if o.Now, _, refused = queryInstant(q, "now"); refused != nil {
-		return o, 0, refused
+		return "", o, 0, refused
 	}
 	if text := q.Get("all"); text != "" {
 		all, err := strconv.ParseBool(text)
 		if err != nil {
-			return o, 0, badQuery("all", "write true or false")
+			return "", o, 0, badQuery("all", "write true or false")
 		}
 		o.All = all
 	}
 	if o.MinEvents, o.MinFacts, refused = s.queryPosition(q, patient); refused != nil {
-		return o, 0, refused
+		return "", o, 0, refused
 	}
 	wait, refused = s.queryWait(q)
-	return o, wait, refused
+	return patient, o, wait, refused
 }
 
 // knownQuery reads the query. A parameter that is not known is refused: to leave out a misspelt `now`

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
@@ -105,12 +106,12 @@ func (l *fakeWorklist) Worklist(_ context.Context, q WorklistQuery) (WorklistPag
 }
 
 type fakeRules struct {
-	program *rules.Program
-	set     *rules.Set
-	err     error
+	plan *pointer.Plan
+	set  *rules.Set
+	err  error
 }
 
-func (r *fakeRules) Program() *rules.Program { return r.program }
+func (r *fakeRules) Plan() *pointer.Plan { return r.plan }
 
 func (r *fakeRules) Activate(_ context.Context, set *rules.Set) (string, error) {
 	r.set = set

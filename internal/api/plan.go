@@ -6,7 +6,6 @@ import (
 
 	"github.com/vigil-cds/vigil/explain/replay"
 	"github.com/vigil-cds/vigil/internal/planning"
-	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/rules"
 )
 
@@ -16,28 +15,22 @@ func (s *Server) getPlan(w http.ResponseWriter, r *http.Request) {
 		refused.write(w, false)
 		return
 	}
-	program := s.options.Rules.Program()
-	rule, refused := ruleOf(program, r.PathValue("rule"))
+	plan := s.options.Rules.Plan()
+	if plan == nil {
+		ruleless().write(w, false)
+		return
+	}
+	rule, refused := ruleOf(plan.Program, r.PathValue("rule"))
 	if refused != nil {
 		refused.write(w, false)
 		return
 	}
-	writeJSON(w, http.StatusOK, planning.Of(pointer.NewPlan(program), rule))
+	writeJSON(w, http.StatusOK, planning.Of(plan, rule))
 }
 
 // getPatientPlan answers the same, and how the rule stands for one patient.
 func (s *Server) getPatientPlan(w http.ResponseWriter, r *http.Request) {
-	patient, refused := s.patient(r.PathValue("id"))
-	if refused != nil {
-		refused.write(w, false)
-		return
-	}
-	q, refused := knownQuery(r, "now", "min_position", "timeout")
-	if refused != nil {
-		refused.write(w, false)
-		return
-	}
-	options, wait, refused := s.readOptions(q, patient)
+	patient, options, wait, refused := s.patientRead(r)
 	if refused != nil {
 		refused.write(w, false)
 		return
@@ -72,11 +65,8 @@ func (s *Server) getPatientPlan(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// ruleOf finds a rule of the active set, nil before the first.
+// ruleOf finds a rule of the active set.
 func ruleOf(program *rules.Program, id string) (*rules.Rule, *refusal) {
-	if program == nil {
-		return nil, ruleless()
-	}
 	if len(id) > mostRuleID {
 		return nil, unknownRule(&replay.UnknownRule{})
 	}

@@ -27,7 +27,7 @@ func planned(t *testing.T) *service {
 	program, err := rules.Compile([]clinical.File{{Name: "renal.yaml", Data: []byte(plannedPack)}}, rules.CompileOptions{})
 	require.NoError(t, err)
 	s := newService(t, nil)
-	s.rules.program = program
+	s.rules.plan = pointer.NewPlan(program)
 	s.reader.reading = store.Reading{Plan: pointer.NewPlan(program), Now: 1000, Patient: &store.Patient{Known: true, History: pointer.NewHistory()}}
 	return s
 }
@@ -42,7 +42,7 @@ func TestAPlanSaysHowARuleIsReadAndHowItStandsForThePatientAskedAbout(t *testing
 		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
 		var got planning.Plan
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
-		require.Equal(t, s.rules.program.Hash, got.RuleSet)
+		require.Equal(t, s.rules.plan.Program.Hash, got.RuleSet)
 		require.Equal(t, "spared", got.Rule)
 		require.True(t, got.Tree.Settled)
 		require.Positive(t, got.Cost.Facts)
@@ -70,7 +70,7 @@ func TestAPlanThatCannotBeGivenSaysWhy(t *testing.T) {
 		"a parameter that a plan has not":    {"/v1/rules/spared/plan?now=2026-03-01T10:00:00Z", nil, 400, "unknown-parameter", "leave the query out"},
 		"a parameter that is misspelt":       {"/v1/patients/p1/plan/spared?at=2026-03-01T10:00:00Z", nil, 400, "unknown-parameter", "use now"},
 		"an instant that cannot be read":     {"/v1/patients/p1/plan/spared?now=today", nil, 400, "bad-parameter", "write it as"},
-		"no rules yet":                       {"/v1/rules/spared/plan", func(s *service) { s.rules.program = nil }, 422, "no-rule-set", "vigil rules activate"},
+		"no rules yet":                       {"/v1/rules/spared/plan", func(s *service) { s.rules.plan = nil }, 422, "no-rule-set", "vigil rules activate"},
 		"no rules yet, of a patient":         {"/v1/patients/p1/plan/spared", func(s *service) { s.reader.reading.Plan = nil }, 422, "no-rule-set", "vigil rules activate"},
 		"a process that serves no reads":     {"/v1/patients/p1/plan/spared", func(s *service) { s.reader.err = ErrNotServed }, 503, "not-served", "mend"},
 		"a position that is not reached yet": {"/v1/patients/p1/plan/spared?timeout=1ms", func(s *service) { s.reader.err = store.ErrNotReached }, 504, "position-not-reached", "mend"},

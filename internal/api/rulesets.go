@@ -44,7 +44,8 @@ type ruleAnswer struct {
 // getRules lists the active rules.
 func (s *Server) getRules(w http.ResponseWriter, _ *http.Request) {
 	answer := ruleSetAnswer{Rules: []ruleAnswer{}}
-	if p := s.options.Rules.Program(); p != nil {
+	if plan := s.options.Rules.Plan(); plan != nil {
+		p := plan.Program
 		answer.RuleSet, answer.Parameters = p.Hash, parametersOf(p)
 		for _, r := range p.Rules {
 			answer.Rules = append(answer.Rules, ruleAnswer{ID: r.ID, Pack: r.Pack, Version: r.Version, Title: r.Title,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -45,7 +46,7 @@ type Worklist interface {
 
 // Rules is the active rule set.
 type Rules interface {
-	Program() *rules.Program // nil before the first activation; called by any goroutine
+	Plan() *pointer.Plan // of the active set; nil before the first activation; called by any goroutine
 	// Activate makes the set active everywhere or nowhere, together with what the site sets of its
 	// parameters, and returns the hash of both. A set with faults is a rules.Faults.
 	Activate(ctx context.Context, set *rules.Set) (hash string, err error)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vigil-cds/vigil/explain/record"
+	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
@@ -143,7 +144,7 @@ func TestTheWorklistIsPagedAndFiltered(t *testing.T) {
 func TestRulesAreListedAndActivated(t *testing.T) {
 	s := newService(t, nil)
 	require.JSONEq(t, `{"ruleSet":"","rules":[]}`, s.do("GET", "/v1/rules", "").Body.String())
-	s.rules.program = &rules.Program{Hash: "h", Rules: []*rules.Rule{{ID: "aki", Pack: "renal", Version: 3, Title: "AKI", Severity: rules.Critical, File: "renal.yaml", Line: 9}}}
+	s.rules.plan = &pointer.Plan{Program: &rules.Program{Hash: "h", Rules: []*rules.Rule{{ID: "aki", Pack: "renal", Version: 3, Title: "AKI", Severity: rules.Critical, File: "renal.yaml", Line: 9}}}}
 	require.JSONEq(t, `{"ruleSet":"h","rules":[{"id":"aki","pack":"renal","version":3,"title":"AKI","severity":"critical","file":"renal.yaml","line":9}]}`,
 		s.do("GET", "/v1/rules", "").Body.String())
 
