@@ -1,10 +1,13 @@
 package processor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/vigil-cds/vigil/processor/group"
 )
 
 // The two ways in which time passes.
@@ -32,6 +35,16 @@ type Config struct {
 	// InstanceID makes this process a static member of its groups, under the same name after a restart,
 	// so that a quick restart moves no partitions. It must differ between processes. "" leaves it out.
 	InstanceID string
+
+	// URL is where this process answers the others of its cluster, as http://10.0.0.7:8080; "" nowhere.
+	// Standby is how many warm copies of each partition are kept besides its owner's, as far as there are
+	// processes to keep them; it needs a Name, which follows from InstanceID or URL.
+	URL     string
+	Standby int
+
+	// SessionTimeout is after how long without a word a member is taken for dead, and its partitions are
+	// given to others; 0 means ten seconds. Brokers admit six seconds to half an hour unless told otherwise.
+	SessionTimeout time.Duration
 
 	// Skew is how far ahead of the wall clock a producer's timestamp may be; what is more is cut off.
 	// 0 means five seconds.
@@ -71,6 +84,9 @@ func (c Config) Fill() Config {
 	if c.Linger == 0 {
 		c.Linger = 5 * time.Millisecond
 	}
+	if c.SessionTimeout == 0 {
+		c.SessionTimeout = 10 * time.Second
+	}
 	if c.RestartDelay == 0 {
 		c.RestartDelay = 500 * time.Millisecond
 	}
@@ -99,18 +115,32 @@ func (c Config) Validate() error {
 	if c.Clock != ClockWall && c.Clock != ClockLog {
 		fault("clock %q: want %q or %q", c.Clock, ClockWall, ClockLog)
 	}
+	if c.Standby < 0 || c.Standby > 100 {
+		fault("standby %d: want 0 to 100", c.Standby)
+	}
+	if c.Standby > 0 && c.Name() == "" {
+		fault("standby %d: a process that keeps copies needs an instance id or a URL, to be known by", c.Standby)
+	}
 	for _, r := range c.Roles {
 		if r != RoleIntake && r != RoleRules {
 			fault("role %q: want %q or %q", r, RoleIntake, RoleRules)
 		}
 	}
 	for name, d := range map[string]time.Duration{"skew": c.Skew, "linger": c.Linger, "alerts retention": c.AlertsRetention,
-		"dead-letter retention": c.DeadLetterRetention, "restart delay": c.RestartDelay} {
+		"dead-letter retention": c.DeadLetterRetention, "restart delay": c.RestartDelay, "session timeout": c.SessionTimeout} {
 		if d < 0 {
 			fault("%s %v: cannot be negative", name, d)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Name is what this process is called among those that share the partitions; "" when it has no lasting one.
+func (c Config) Name() string { return cmp.Or(c.InstanceID, c.URL) }
+
+// member is this process as the others know it.
+func (c Config) member() group.Member {
+	return group.Member{Name: c.Name(), URL: c.URL, Standby: c.Standby}
 }
 
 // wall says whether the wall clock makes time pass.

@@ -13,6 +13,7 @@ import (
 	"github.com/rcrowley/go-metrics"
 
 	"github.com/vigil-cds/vigil/internal/broker"
+	"github.com/vigil-cds/vigil/processor/group"
 )
 
 // ErrLogUnavailable is wrapped by every error that comes of a log which cannot be reached or does not
@@ -49,7 +50,10 @@ func (c Config) clientConfig(component string) (*sarama.Config, error) {
 	s.Consumer.MaxWaitTime = 200 * time.Millisecond // a close waits for the fetch that is under way
 	s.Consumer.Fetch.Default = 1 << 20
 	s.Consumer.MaxProcessingTime = 5 * time.Second
-	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{goka.CopartitioningStrategy}
+	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{new(group.Strategy)}
+	s.Consumer.Group.Member.UserData = group.Card(c.member(), nil)
+	s.Consumer.Group.Session.Timeout = c.SessionTimeout
+	s.Consumer.Group.Heartbeat.Interval = c.SessionTimeout / 4
 	if c.InstanceID != "" {
 		s.Consumer.Group.InstanceId = c.InstanceID + "-" + component
 	}
