@@ -20,6 +20,7 @@ type sessionWatch struct {
 	// claimed is called before the first message of a partition, with the offset from which the group goes
 	// on and the log's end as last heard of. An error ends the session, and the group is joined again.
 	claimed func(ctx context.Context, partition int32, committed int64, highWater func() int64) error
+	again   <-chan struct{} // ends the session, so that the group makes a new plan
 }
 
 // orderedGroup builds consumer groups that commit only the contiguous prefix of what was processed.
@@ -47,8 +48,7 @@ type prefixGroup struct {
 // Consume joins the group again and again until ctx ends or something fails.
 func (g *prefixGroup) Consume(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
 	for {
-		err := g.ConsumerGroup.Consume(ctx, topics, &prefixHandler{inner: handler, watch: g.watch})
-		if err != nil {
+		if err := g.session(ctx, topics, handler); err != nil {
 			return err
 		}
 		select {
@@ -57,6 +57,22 @@ func (g *prefixGroup) Consume(ctx context.Context, topics []string, handler sara
 		case <-time.After(rejoinDelay):
 		}
 	}
+}
+
+// session takes part in the group until its partitions are shared anew.
+func (g *prefixGroup) session(ctx context.Context, topics []string, handler sarama.ConsumerGroupHandler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var joined sync.WaitGroup
+	joined.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-g.watch.again:
+			cancel()
+		}
+	})
+	defer joined.Wait()
+	defer cancel()
+	return g.ConsumerGroup.Consume(ctx, topics, &prefixHandler{inner: handler, watch: g.watch})
 }
 
 // prefixHandler wraps the session that goka sees. It lives for one session.

@@ -50,10 +50,11 @@ func (c Config) clientConfig(component string) (*sarama.Config, error) {
 	s.Consumer.MaxWaitTime = 200 * time.Millisecond // a close waits for the fetch that is under way
 	s.Consumer.Fetch.Default = 1 << 20
 	s.Consumer.MaxProcessingTime = 5 * time.Second
-	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{new(group.Strategy)}
+	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{&group.Strategy{Anyone: component != RoleRules}}
 	s.Consumer.Group.Member.UserData = group.Card(c.member(), nil)
 	s.Consumer.Group.Session.Timeout = c.SessionTimeout
-	s.Consumer.Group.Heartbeat.Interval = c.SessionTimeout / 4
+	// A heartbeat's answer is what tells a member that partitions are shared anew, and everyone waits for it.
+	s.Consumer.Group.Heartbeat.Interval = min(c.SessionTimeout/4, 500*time.Millisecond)
 	if c.InstanceID != "" {
 		s.Consumer.Group.InstanceId = c.InstanceID + "-" + component
 	}

@@ -33,7 +33,12 @@ type owner struct {
 	stop    context.CancelFunc
 	joined  sync.WaitGroup
 
+	mu       sync.Mutex // guards opened, and who of goka and the standbys may write to the partition
+	opened   bool
+	follower atomic.Pointer[follower] // of a partition that is not owned here
+
 	ready     atomic.Bool
+	rested    atomic.Pointer[Copy]         // when it last ceased to be ready with its session
 	highWater atomic.Pointer[func() int64] // the log's end as the consumer last heard of it
 }
 
@@ -46,6 +51,10 @@ func (o *owner) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	o.mu.Lock()
+	o.unfollowLocked()
+	o.opened = true
+	o.mu.Unlock()
 	machine, err := o.role.newMachine(o.partition, o.store, o.observer())
 	if err != nil {
 		return fmt.Errorf("opening partition %d: %w", o.partition, err)
@@ -54,6 +63,7 @@ func (o *owner) open(ctx context.Context) error {
 	if err := o.replay(ctx); err != nil {
 		return fmt.Errorf("opening partition %d: %w", o.partition, err)
 	}
+	o.highWater.Store(nil)
 	ctx, o.stop = context.WithCancel(ctx)
 	o.sender = &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
 		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
@@ -75,8 +85,11 @@ func (o *owner) close() {
 		o.sender.drain()
 		o.sender = nil
 	}
-	o.highWater.Store(nil)
 	o.role.metrics.lag.set(o.partition, nil)
+	o.mu.Lock()
+	o.opened = false
+	o.mu.Unlock()
+	o.role.stir()
 }
 
 // claimed is told where to ask for the log's end.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/processor/group"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -115,10 +116,10 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 				return nil, err
 			}
 		}
-		if err := p.supervise(running, RoleRules, p.rules.graph(), p.rules.watch(),
-			goka.WithStorageBuilder(p.rules.storageOf(running))); err != nil {
-			return nil, err
-		}
+		p.joined.Go(func() { p.rules.directory.Run(running) })
+		p.joined.Go(func() { p.rules.standbys(running) })
+		warm := func() []int32 { return p.rules.warmUp(running) }
+		p.supervise(running, RoleRules, p.rules.graph(), p.rules.watch(), warm, goka.WithStorageBuilder(p.rules.storageOf(running)))
 	}
 	if slices.Contains(c.Roles, RoleIntake) {
 		in, err := p.prepareIntake(d)
@@ -137,12 +138,13 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 				return in.resume(ctx, partition, committed)
 			},
 		}
-		if err := p.supervise(running, RoleIntake, in.graph(), watch); err != nil {
-			return nil, err
-		}
+		p.supervise(running, RoleIntake, in.graph(), watch, func() []int32 { return nil })
 	}
 	return p, nil
 }
+
+// rosterEvery is how often it is looked who has which partition, besides whenever that is known to change.
+const rosterEvery = time.Second
 
 // prepareRules makes what the rules role needs beside goka.
 func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) error {
@@ -161,7 +163,8 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 	}
 	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
 		client: p.client, consumer: consumer, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
-		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control)}
+		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control),
+		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{})}
 	p.rules = r
 	for n := range int32(c.Partitions) {
 		part, err := d.Store.Partition(n)
@@ -202,8 +205,9 @@ func (p *Processor) reader() (sarama.Consumer, error) {
 	return consumer, nil
 }
 
-// supervise runs one role until the processor is closed.
-func (p *Processor) supervise(ctx context.Context, role string, graph *goka.GroupGraph, watch sessionWatch, more ...goka.ProcessorOption) error {
+// supervise runs one role until the processor is closed. warm is called before the group is joined, and
+// says for which partitions this process then is.
+func (p *Processor) supervise(ctx context.Context, role string, graph *goka.GroupGraph, watch sessionWatch, warm func() []int32, more ...goka.ProcessorOption) {
 	// goka's builders write into what they are given, and a role that is started again must not share
 	// with its predecessor: every attempt makes its own.
 	build := func() (*goka.Processor, error) {
@@ -214,6 +218,7 @@ func (p *Processor) supervise(ctx context.Context, role string, graph *goka.Grou
 				return nil, err
 			}
 		}
+		configs[0].Consumer.Group.Member.UserData = group.Card(p.config.member(), warm())
 		tables := goka.NewTopicManagerConfig()
 		tables.Table.Replication, tables.Stream.Replication = p.config.Replication, p.config.Replication
 		tables.NoCreate, tables.MismatchBehavior = true, goka.TMConfigMismatchBehaviorFail
@@ -230,7 +235,6 @@ func (p *Processor) supervise(ctx context.Context, role string, graph *goka.Grou
 		return goka.NewProcessor(p.config.Brokers, graph, options...)
 	}
 	p.joined.Go(func() { supervise(ctx, role, p.log, p.metrics, p.config.RestartDelay, build) })
-	return nil
 }
 
 // Ready says whether this process owns the partition, has its state at what was the end of the log when

@@ -37,24 +37,9 @@ func replayedLevel(records int64, took time.Duration) slog.Level {
 // use without their facts.
 func (o *owner) replay(ctx context.Context) error {
 	topic := o.role.topics.Facts.Name
-	from := o.store.State().Facts + 1
-	oldest, err := o.role.client.GetOffset(topic, o.partition, sarama.OffsetOldest)
-	if err != nil {
-		return fmt.Errorf("finding the start of the facts log: %w: %w", ErrLogUnavailable, err)
-	}
-	end, err := o.role.client.GetOffset(topic, o.partition, sarama.OffsetNewest)
-	if err != nil {
-		return fmt.Errorf("finding the end of the facts log: %w: %w", ErrLogUnavailable, err)
-	}
-	switch {
-	case from > end:
-		return fmt.Errorf("%w: the store has applied %d, the log ends at %d: bring the log back, or start with an empty store directory",
-			ErrLogLost, from-1, end-1)
-	case from < oldest:
-		return fmt.Errorf("%w: the store needs %d, the log starts at %d: bring a backup of the store that is newer, and set retention.ms=-1 on the topic",
-			ErrLogTruncated, from, oldest)
-	case from == end:
-		return nil
+	from, end, err := o.span()
+	if err != nil || from == end {
+		return err
 	}
 	started, reported := time.Now(), time.Now()
 	err = readRange(ctx, o.role.consumer, topic, o.partition, from, end, func(m *sarama.ConsumerMessage) error {
@@ -95,4 +80,26 @@ func (o *owner) decode(value []byte, key string) (rec *clinical.Record, refused 
 		return empty(), ReasonWrongPatient
 	}
 	return rec, ""
+}
+
+// span is what of the facts log the store has yet to apply: from one offset up to another.
+func (o *owner) span() (from, end int64, err error) {
+	topic := o.role.topics.Facts.Name
+	from = o.store.State().Facts + 1
+	oldest, err := o.role.client.GetOffset(topic, o.partition, sarama.OffsetOldest)
+	if err != nil {
+		return 0, 0, fmt.Errorf("finding the start of the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	if end, err = o.role.client.GetOffset(topic, o.partition, sarama.OffsetNewest); err != nil {
+		return 0, 0, fmt.Errorf("finding the end of the facts log: %w: %w", ErrLogUnavailable, err)
+	}
+	switch {
+	case from > end:
+		return 0, 0, fmt.Errorf("%w: the store has applied %d, the log ends at %d: bring the log back, or start with an empty store directory",
+			ErrLogLost, from-1, end-1)
+	case from < oldest:
+		return 0, 0, fmt.Errorf("%w: the store needs %d, the log starts at %d: bring a backup of the store that is newer, and set retention.ms=-1 on the topic",
+			ErrLogTruncated, from, oldest)
+	}
+	return from, end, nil
 }

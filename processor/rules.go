@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -11,6 +12,7 @@ import (
 	"github.com/lovoo/goka/storage"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/processor/group"
 	"github.com/vigil-cds/vigil/store"
 )
 
@@ -31,6 +33,11 @@ type rulesRole struct {
 	newMachine func(partition int32, p *store.Partition, o Observer) (applier, error)
 	tables     storage.Builder
 	owners     []*owner // by partition
+
+	directory *group.Directory
+	moved     chan struct{} // a partition was taken over or given up
+	warming   atomic.Bool
+	again     chan struct{} // takes what asks the group for a new plan
 }
 
 func (r *rulesRole) graph() *goka.GroupGraph {
@@ -96,15 +103,21 @@ func (r *rulesRole) storageOf(ctx context.Context) storage.Builder {
 // watch follows the group's sessions.
 func (r *rulesRole) watch() sessionWatch {
 	return sessionWatch{
+		again: r.again,
 		started: func(partitions []int32) {
 			for _, p := range partitions {
 				r.owners[p].ready.Store(true)
 			}
+			r.directory.Ask()
 		},
 		ended: func() {
 			for _, o := range r.owners {
-				o.ready.Store(false)
+				if o.ready.Load() {
+					o.rest(o.lag())
+					o.ready.Store(false)
+				}
 			}
+			r.directory.Ask()
 		},
 		claimed: func(_ context.Context, p int32, _ int64, highWater func() int64) error {
 			r.owners[p].claimed(highWater)

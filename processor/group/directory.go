@@ -33,6 +33,9 @@ func NewDirectory(client sarama.Client, group string, every time.Duration) *Dire
 	return &Directory{group: group, client: client, every: every, asked: make(chan struct{}, 1), changed: make(chan struct{})}
 }
 
+// Every is how often Run asks the group.
+func (d *Directory) Every() time.Duration { return d.every }
+
 // Roster is the newest one known; nil before there is one.
 func (d *Directory) Roster() *Roster { return d.roster.Load() }
 

@@ -9,6 +9,7 @@ import (
 type candidate struct {
 	Member
 	warm  []int32 // partitions that it has followed on its own account
+	likes []int32 // of those, the ones that it would rather have than others
 	owned int     // partitions that it owns by the plan so far
 	holds int     // partitions that it keeps a copy of by the plan so far
 }
@@ -19,7 +20,8 @@ type candidate struct {
 // Who owned a partition keeps it. One whose owner is gone goes to a member that is warm for it, and to
 // any only when none is. Members with more than their share give of it to those with less, as far as
 // these are warm. Then warm copies are placed: where they are already, where the owner was before, and
-// where there are fewest.
+// where there are fewest. A member that is due more and is cold keeps a copy of that, too: once it
+// is warm it asks for another plan, which gives it what it is due.
 func plan(n int, members []candidate, before *Roster) *Roster {
 	slices.SortFunc(members, func(a, b candidate) int { return cmp.Compare(a.Name, b.Name) })
 	next := &Roster{Owners: make([]int, n), Standbys: make([][]int, n)}
@@ -31,6 +33,7 @@ func plan(n int, members []candidate, before *Roster) *Roster {
 	p.settle()
 	p.level()
 	p.place()
+	p.prepare()
 	return next
 }
 
@@ -117,13 +120,19 @@ func (p *planner) level() {
 // levelOne moves one partition to a member that has at least two fewer than its owner.
 func (p *planner) levelOne() bool {
 	best, to := nobody, nobody
+	worth := func(i, m int) int { // how level it makes things, and then how much it is liked
+		w := 2 * (p.members[p.next.Owners[i]].owned - p.members[m].owned)
+		if slices.Contains(p.members[m].likes, int32(i)) {
+			w++
+		}
+		return w
+	}
 	for i, owner := range p.next.Owners {
 		for m := range p.members {
-			gain := p.members[owner].owned - p.members[m].owned
-			if gain < 2 || !p.warm(i, m) && p.warm(i, owner) {
+			if p.members[owner].owned-p.members[m].owned < 2 || !p.warm(i, m) && p.warm(i, owner) {
 				continue
 			}
-			if best == nobody || gain > p.members[p.next.Owners[best]].owned-p.members[to].owned {
+			if best == nobody || worth(i, m) > worth(best, to) {
 				best, to = i, m
 			}
 		}
@@ -175,14 +184,33 @@ func (p *planner) place() {
 	}
 }
 
+// prepare lets members become warm for what they are due.
+func (p *planner) prepare() {
+	owners := slices.Clone(p.next.Owners)
+	for i := range p.members {
+		p.members[i].warm = nil
+		for n := range owners {
+			p.members[i].warm = append(p.members[i].warm, int32(n))
+		}
+	}
+	p.level()
+	due := p.next.Owners
+	p.next.Owners = owners
+	for i, m := range due {
+		if m != owners[i] && !slices.Contains(p.next.Standbys[i], m) {
+			p.hold(i, m)
+		}
+	}
+}
+
 func (p *planner) hold(partition, member int) {
 	p.next.Standbys[partition] = append(p.next.Standbys[partition], member)
 	p.members[member].holds++
 }
 
 // Joining lists the partitions that a member would own if it came to the group now and were warm for all:
-// what it has to make warm before it comes.
-func (r *Roster) Joining(m Member) []int32 {
+// what it has to make warm before it comes. Of as many it would rather have those that it likes.
+func (r *Roster) Joining(m Member, likes []int32) []int32 {
 	if r == nil {
 		return nil
 	}
@@ -191,7 +219,7 @@ func (r *Roster) Joining(m Member) []int32 {
 	for i := range all {
 		all[i] = int32(i)
 	}
-	members := []candidate{{Member: m, warm: all}}
+	members := []candidate{{Member: m, warm: all, likes: likes}}
 	for _, other := range r.Members {
 		if other.Name != m.Name {
 			members = append(members, candidate{Member: other})

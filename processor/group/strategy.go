@@ -10,6 +10,10 @@ import (
 // Strategy shares a group's partitions by plan. One belongs to one sarama consumer group, which calls it
 // on one goroutine.
 type Strategy struct {
+	// Anyone says that anyone can go on with a partition at once, or that no member keeps copies to go on
+	// from: partitions are shared level at once.
+	Anyone bool
+
 	cards map[string]*card // of the last plan, by sarama's member id
 	next  *Roster
 }
@@ -44,6 +48,9 @@ func (s *Strategy) Plan(members map[string]sarama.ConsumerGroupMemberMetadata, t
 			c.Name = id // two of one name are two all the same
 		}
 		s.cards[id], ids[c.Name] = c, id
+		if s.Anyone {
+			c.Warm = partitions
+		}
 		candidates = append(candidates, candidate{Member: c.Member, warm: c.Warm})
 		if c.Roster != nil && len(c.Roster.Owners) == len(partitions) && (before == nil || c.Roster.Generation > before.Generation) {
 			before = c.Roster
