@@ -9,6 +9,7 @@ import "time"
 type Config struct {
 	Data       string     `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
 	Listen     string     `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
+	Advertise  string     `koanf:"advertise" doc:"URL at which the other instances of a cluster reach this one, as http://10.0.0.7:8080: they pass questions about its patients on to it. Empty: the address of listen, when that names one."`
 	Rules      string     `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
 	Parameters Parameters `koanf:"parameters" doc:"The site's own values of parameters of its rule packs, each within the bounds that the pack draws: {renal: {potassium_limit: 5.8}} in a file, renal.potassium_limit=5.8,… elsewhere. They are part of the rule set, and a change of one is a change of the rules."`
 	Clock      string     `koanf:"clock" doc:"wall: live. log: simulated time, in which the events carry their own timestamps and nothing reads this machine's clock."`
@@ -32,6 +33,9 @@ type Kafka struct {
 	Replication int      `koanf:"replication" doc:"Copies of each partition that the cluster keeps. 3 in a cluster that must outlive the loss of a broker; the broker inside this process has 1."`
 	Prefix      string   `koanf:"prefix" doc:"What the names of topics and consumer groups begin with, so that several Vigils can share one cluster."`
 	Instance    string   `koanf:"instance" doc:"Name of this process in its consumer groups, another for each process. With it a quick restart moves no partitions."`
+
+	Standby        int           `koanf:"standby" flag:"standby" doc:"Warm copies of each partition that other instances keep, as far as there are others: with 1 the loss of an instance costs seconds, without one its partitions are read from the log anew. Give every instance the same."`
+	SessionTimeout time.Duration `koanf:"session_timeout" doc:"How long an instance may be silent before its partitions are given to others. Brokers take six seconds to half an hour unless they are told otherwise."`
 
 	AlertsRetention     time.Duration `koanf:"alerts_retention" doc:"How long the alerts topic keeps alerts; 0s for ever. It is set when the topic is created."`
 	DeadLetterRetention time.Duration `koanf:"dead_letter_retention" doc:"How long the dead-letter topic keeps what was refused; 0s for ever. It is set when the topic is created."`
@@ -97,7 +101,7 @@ func Default() Config {
 		Clock:  ClockWall,
 		Zone:   "UTC",
 		Roles:  []string{RoleIntake, RoleRules, RoleExplain},
-		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-"},
+		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-", SessionTimeout: 10 * time.Second},
 		Store:  Store{Memory: 256 << 20},
 		Explain: Explain{
 			Share:       45,

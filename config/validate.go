@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -57,6 +58,9 @@ func (c *Config) faults(source map[string]string) Faults {
 
 	v.check("kafka.instance", instanceName.MatchString(c.Kafka.Instance), strconv.Quote(c.Kafka.Instance)+" cannot name a member of a group",
 		"use up to 100 letters, digits, dots, dashes and underscores")
+	v.between("kafka.standby", int64(c.Kafka.Standby), 0, 10)
+	v.atLeast("kafka.session_timeout", c.Kafka.SessionTimeout, time.Second)
+	v.url("advertise", c.Advertise)
 	v.atLeast("kafka.alerts_retention", c.Kafka.AlertsRetention, 0)
 	v.atLeast("kafka.dead_letter_retention", c.Kafka.DeadLetterRetention, 0)
 
@@ -124,6 +128,16 @@ func (v *validation) address(key, address, example string) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	v.check(key, err == nil, strconv.Quote(address)+" is not host:port", "write it as "+example)
+}
+
+// url takes what is the beginning of an HTTP request's URL, or nothing.
+func (v *validation) url(key, text string) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	v.check(key, err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.User == nil,
+		strconv.Quote(text)+" is not the URL of a service", "write it as http://10.0.0.7:8080")
 }
 
 func (v *validation) zone(key, name string) {

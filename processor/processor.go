@@ -243,6 +243,14 @@ func (p *Processor) Ready(partition int32) bool {
 	return p.rules != nil && partition >= 0 && int(partition) < len(p.rules.owners) && p.rules.owners[partition].ready.Load()
 }
 
+// Directory says who owns which partition; nil without RoleRules.
+func (p *Processor) Directory() *group.Directory {
+	if p.rules == nil {
+		return nil
+	}
+	return p.rules.directory
+}
+
 // AllReady says whether every role of this process runs, and owns at least one partition.
 func (p *Processor) AllReady() bool {
 	if slices.Contains(p.config.Roles, RoleIntake) && !p.intakeReady.Load() {

@@ -18,6 +18,16 @@ type Answer struct {
 	Alerts     []Alert      `json:"alerts"`          // the rules that are true: most severe first, then by rule
 	Unknown    []Unknown    `json:"unknown"`         // the rules that missing data leaves open, by rule
 	Rules      []Standpoint `json:"rules,omitempty"` // with All: every rule's truth, by rule
+
+	// Copy says that the answer comes from a copy of the patient's partition, because its owner could not be
+	// asked; nil: from the owner. A Reader leaves it out; whoever knows who owns the partition sets it.
+	Copy *Copy `json:"copy,omitempty"`
+}
+
+// Copy is how far behind its log a copy was when it last heard of the log's end.
+type Copy struct {
+	Behind int64     `json:"behind"` // records of the facts log
+	Heard  time.Time `json:"heard"`
 }
 
 // Alert is a rule that is true of the patient, or of one of the patient's periods: then ForEach names the input

@@ -177,10 +177,14 @@ func TestOwnerFindsThePatientOfAResource(t *testing.T) {
 	apply(t, p0, "anna", states("Observation/1", version(1), fact), states("Observation/x~y", version(1), fact))
 	apply(t, p7, "bert", states("Observation/2", version(1), fact))
 	owner := func(resource string) string {
-		id, ok, err := s.Owner(resource)
-		require.NoError(t, err)
-		require.Equal(t, id != "", ok)
-		return id
+		found := ""
+		for _, partition := range []int32{0, 7} {
+			id, ok, err := s.Owner(partition, resource)
+			require.NoError(t, err)
+			require.Equal(t, id != "", ok)
+			found += id
+		}
+		return found
 	}
 	require.Equal(t, "anna", owner("Observation/1"))
 	require.Equal(t, "bert", owner("Observation/2"))

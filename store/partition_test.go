@@ -381,7 +381,7 @@ func TestAClosedStoreRefusesInsteadOfPanicking(t *testing.T) {
 	_, calls["pending"] = p.Pending(1)
 	_, calls["rule set"] = s.RuleSet("h")
 	_, calls["partition"] = s.Partition(9)
-	_, _, calls["owner"] = s.Owner("Observation/1")
+	_, _, calls["owner"] = s.Owner(0, "Observation/1")
 	for name, err := range calls {
 		require.ErrorIs(t, err, ErrClosed, name)
 	}

@@ -202,9 +202,9 @@ func (s *Store) load(n int32, id string, complete bool) (*Patient, State, error)
 	return pt, state, nil
 }
 
-// Owner finds the patient for whom a resource ("Observation/123") states facts, among the partitions that
-// are open here. Resources without a legal FHIR id have no owner, and so have retracted ones.
-func (s *Store) Owner(resource string) (patient string, ok bool, err error) {
+// Owner finds the patient for whom a resource ("Observation/123") states facts, in one partition. Resources
+// without a legal FHIR id have no owner, and so have retracted ones.
+func (s *Store) Owner(partition int32, resource string) (patient string, ok bool, err error) {
 	if !indexed(resource) {
 		return "", false, nil
 	}
@@ -213,19 +213,11 @@ func (s *Store) Owner(resource string) (patient string, ok bool, err error) {
 	}
 	defer s.gate.leave()
 	var room [32]byte
-	for _, p := range *s.partitions.Load() {
-		if p == nil {
-			continue
-		}
-		value, err := s.get(appendOwnerKey(room[:0], p.number, resource), nil)
-		if err != nil {
-			return "", false, fault("read", p.number, familyOwner, err)
-		}
-		if value != nil {
-			return string(value), true, nil
-		}
+	value, err := s.get(appendOwnerKey(room[:0], partition, resource), nil)
+	if err != nil {
+		return "", false, fault("read", partition, familyOwner, err)
 	}
-	return "", false, nil
+	return string(value), value != nil, nil
 }
 
 // ForgetPatients empties the cache of decoded patients, so that the next read of each comes from Pebble.

@@ -63,16 +63,20 @@ later over the earlier; --print-config shows what holds, with every knob explain
 // serve runs the service until ctx ends.
 func (a *app) serve(ctx context.Context, c config.Config) (err error) {
 	logger := newLogger(a.stderr, c.Log)
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w; choose another address with --listen", err)
+	}
+	defer func() { _ = listener.Close() }() // the server has, if there came to be one
+	c.Advertise = advertised(c, listener.Addr())
+	if c.Advertise == "" && len(c.Kafka.Brokers) > 0 {
+		logger.Warn("other instances cannot reach this one, and answer nothing about its patients; set advertise to the URL at which they can")
+	}
 	e, err := startEngine(ctx, c, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
-
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listening: %w; choose another address with --listen", err)
-	}
 	server := e.server(c, logger)
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -123,6 +127,7 @@ type engine struct {
 	processor    *processor.Processor
 	writer       *processor.Writer
 	explanations *explanations // nil without the explain role
+	cluster      *cluster
 	config       processor.Config
 	simulated    bool
 	parameters   config.Parameters // which every set that is activated here is given
@@ -161,6 +166,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		MaxPatientID: c.Limits.PatientID, KnownUnit: knownUnits(c.Units), Medication: e.medications.Codes})
 	e.config = processor.Config{Brokers: c.Kafka.Brokers, Prefix: c.Kafka.Prefix, Partitions: c.Kafka.Partitions,
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
+		URL: c.Advertise, Standby: c.Kafka.Standby, SessionTimeout: c.Kafka.SessionTimeout,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
 	if len(c.Kafka.Brokers) == 0 {
 		if e.broker, err = broker.Start(brokerDir(c.Data), broker.Options{Port: c.Kafka.Listen, Logger: logger}); err != nil {
@@ -196,6 +202,9 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	if e.writer, err = processor.NewWriter(e.config); err != nil {
 		return nil, err
 	}
+	if err := e.startCluster(); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -217,6 +226,9 @@ func knownUnits(site map[string]string) func(unit string) bool {
 // close stops everything, what depends on others first.
 func (e *engine) close() error {
 	var faults []error
+	if e.cluster != nil {
+		faults = append(faults, e.cluster.close())
+	}
 	if e.writer != nil {
 		faults = append(faults, e.writer.Close())
 	}
@@ -246,7 +258,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 	}
 	o := api.Options{
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
-		Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
+		Cluster: e.cluster, Self: c.Advertise, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,

@@ -90,6 +90,11 @@ func badQuery(name, mend string) *refusal {
 // notAnswered says why a read has no answer.
 func (s *Server) notAnswered(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	switch {
+	case errors.Is(err, ErrCopyBehind):
+		later := refuse(http.StatusServiceUnavailable, "copy-behind", "transient", "nobody owns the patient's partition at this moment, and the copy that could answer has not reached the position",
+			"ask again in a moment, or without min_position for an answer that says how far behind it is")
+		later.retryAfter = 1
+		later.write(w, false)
 	case errors.Is(err, store.ErrNotReached):
 		refuse(http.StatusGatewayTimeout, "position-not-reached", "timeout", "the position was not reached in time",
 			"ask again, or with a longer timeout").write(w, false)
@@ -113,12 +118,21 @@ func (s *Server) notAnswered(w http.ResponseWriter, r *http.Request, doing strin
 type WorklistQuery struct {
 	Rule, Severity, Cursor string
 	Limit                  int
+
+	// Here asks for the partitions alone that this process owns. Otherwise Ask gets the page of each other
+	// instance, given its URL.
+	Here bool
+	Ask  func(url string) (WorklistPage, error)
 }
 
 // WorklistPage is one page, the most severe first, then by rule and patient. Next is empty on the last.
 type WorklistPage struct {
 	Alerts []WorklistAlert `json:"alerts"`
 	Next   string          `json:"next,omitempty"`
+	// MissingPartitions are those of which nobody could say anything at this moment: their patients are not
+	// on the page.
+	MissingPartitions []int32 `json:"missingPartitions,omitempty"`
+	Partitions        []int32 `json:"partitions,omitempty"` // that the page is about, to another instance
 }
 
 // WorklistAlert is one rule that is true of one patient.
@@ -157,6 +171,11 @@ func (s *Server) getWorklist(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		q.Limit = n
+	}
+	q.Here = r.Header.Get(passedHeader) != ""
+	q.Ask = func(url string) (page WorklistPage, err error) {
+		err = s.peers.ask(r, url, http.MethodGet, pathOf(r), nil, &page)
+		return page, err
 	}
 	page, err := s.options.Worklist.Worklist(r.Context(), q)
 	if errors.Is(err, ErrBadCursor) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -30,10 +31,8 @@ func (s *Server) postBundle(w http.ResponseWriter, r *http.Request) {
 		writeFaults(w, err)
 		return
 	}
-	items, err := s.mapEntries(bundle.Entries)
-	if err == nil {
-		err = s.findDeleted(items)
-	}
+	items := s.mapEntries(bundle.Entries)
+	err = s.findOwners(r, items)
 	if err != nil {
 		s.failed(r, "finding whose a resource is", err)
 		unavailable().write(w, true)
@@ -120,14 +119,13 @@ type item struct {
 	fhir.Entry
 	version clinical.Version
 	stated  clinical.Instant // statedTime
-	former  []string         // patients for whom the resource stated facts before
+	moves   bool             // its resource states facts, and could have stated them for another patient before
+	former  []string         // patients for whom it did
 }
 
-// mapEntries reads the resource of each entry, and gives a fault to each entry that cannot be taken. The
-// error says that it is not known whose a resource was.
-func (s *Server) mapEntries(entries []fhir.Entry) ([]item, error) {
+// mapEntries reads the resource of each entry, and gives a fault to each entry that cannot be taken.
+func (s *Server) mapEntries(entries []fhir.Entry) []item {
 	items := make([]item, len(entries))
-	last := make(map[string]string) // resource → the patient whom its latest entry names
 	for i := range entries {
 		e := &items[i]
 		e.Entry, e.stated = entries[i], unmoved
@@ -142,21 +140,14 @@ func (s *Server) mapEntries(entries []fhir.Entry) ([]item, error) {
 				continue
 			}
 			e.Patient, e.version, e.stated = m.Patient, m.Assertion.Version, statedTime(&m.Assertion)
-			if e.former, err = s.former(&m); err != nil {
-				return nil, err
-			}
-			name := m.Type + "/" + m.ID
-			if p := last[name]; p != "" && p != m.Patient && !slices.Contains(e.former, p) {
-				e.former = append(e.former, p)
-			}
-			last[name] = m.Patient
+			e.moves = m.Counted != fhir.NoFactsForType
 		case http.MethodDelete:
 		default:
 			e.Err = requestFault(e.Index, "method", fhir.UnknownType, http.StatusUnprocessableEntity,
 				"entries are written, not read or patched", "use POST, PUT or DELETE")
 		}
 	}
-	return items, nil
+	return items
 }
 
 // requestFault is a fault in what an entry asks for.
@@ -165,26 +156,49 @@ func requestFault(index int, element string, reason fhir.Reason, status int, pro
 		Problem: problem, Mend: mend, Status: status}
 }
 
-// findDeleted finds the patient of each entry that deletes: the one for whom the Bundle itself states the
-// resource, or whom the service or the store knows. An entry without one gets a fault.
-func (s *Server) findDeleted(items []item) error {
+// findOwners finds the patients for whom the entries' resources stated facts before, and the patient of each
+// entry that deletes: the one for whom the Bundle itself states the resource, or whom the service or a store
+// knows. An entry that deletes what nobody has gets a fault. The error says that it cannot be known.
+func (s *Server) findOwners(r *http.Request, items []item) error {
+	stated := make(map[string]string) // resource → the patient whom its first entry names
+	var asked []string
 	for i := range items {
 		e := &items[i]
-		if e.Err != nil || e.Method != http.MethodDelete || e.Patient != "" || e.Type == medicationType {
+		if e.Err != nil {
 			continue
 		}
-		same := slices.IndexFunc(items, func(o item) bool { return o.Patient != "" && o.Type == e.Type && o.ID == e.ID })
-		if same >= 0 {
-			e.Patient = items[same].Patient
-			continue
+		name := e.Type + "/" + e.ID
+		if e.Patient != "" && stated[name] == "" {
+			stated[name] = e.Patient
 		}
-		patient, ok, err := s.owner(e.Type + "/" + e.ID)
-		if err != nil {
-			return err
+		if e.moves || e.Method == http.MethodDelete && e.Type != medicationType {
+			asked = append(asked, name)
 		}
-		if e.Patient = patient; !ok {
-			e.Err = requestFault(e.Index, "url", fhir.InvalidReference, http.StatusNotFound,
-				"no resource of this type and id states anything", "leave the entry out; there is nothing to delete")
+	}
+	known, certain, err := s.whose(r, asked)
+	if err != nil {
+		return err
+	}
+	last := make(map[string]string) // resource → the patient whom its latest entry names
+	for i := range items {
+		e := &items[i]
+		name := e.Type + "/" + e.ID
+		switch {
+		case e.Err != nil:
+		case e.moves:
+			e.former = s.former(name, e.Patient, known)
+			if p := last[name]; p != "" && p != e.Patient && !slices.Contains(e.former, p) {
+				e.former = append(e.former, p)
+			}
+			last[name] = e.Patient
+		case e.Method == http.MethodDelete && e.Patient == "" && e.Type != medicationType:
+			if e.Patient = cmp.Or(stated[name], s.owner(name, known)); e.Patient == "" {
+				if !certain {
+					return errUncertain
+				}
+				e.Err = requestFault(e.Index, "url", fhir.InvalidReference, http.StatusNotFound,
+					"no resource of this type and id states anything", "leave the entry out; there is nothing to delete")
+			}
 		}
 	}
 	return nil

@@ -89,9 +89,14 @@ func (r *fakeReader) Active(ctx context.Context, patient string, o store.ReadOpt
 
 type fakeOwners map[string]string
 
-func (o fakeOwners) Owner(resource string) (string, bool, error) {
-	patient, ok := o[resource]
-	return patient, ok, nil
+func (o fakeOwners) Owners(_ context.Context, resources []string) (Owned, error) {
+	known := map[string]string{}
+	for _, name := range resources {
+		if patient, ok := o[name]; ok {
+			known[name] = patient
+		}
+	}
+	return Owned{Patients: known}, nil
 }
 
 type fakeWorklist struct {

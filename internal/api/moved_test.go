@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -107,7 +108,7 @@ func TestABundleThatMovesResourcesRetractsThemWhereTheyWere(t *testing.T) {
 // failingOwners cannot say whose a resource is.
 type failingOwners struct{ err error }
 
-func (o failingOwners) Owner(string) (string, bool, error) { return "", false, o.err }
+func (o failingOwners) Owners(context.Context, []string) (Owned, error) { return Owned{}, o.err }
 
 func TestAResourceIsTakenOnlyWhenItIsKnownWhoseItWas(t *testing.T) {
 	for _, c := range []struct {

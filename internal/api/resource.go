@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
@@ -49,11 +48,16 @@ func (s *Server) writeResource(w http.ResponseWriter, r *http.Request, method, i
 	if recorded == 0 && s.options.Simulated {
 		recorded = statedTime(&m.Assertion)
 	}
-	former, err := s.former(&m)
-	if err != nil {
-		s.failed(r, "finding whose a resource is", err)
-		unavailable().write(w, true)
-		return
+	var former []string
+	if m.Counted != fhir.NoFactsForType {
+		name := m.Type + "/" + m.ID
+		known, _, err := s.whose(r, []string{name})
+		if err != nil {
+			s.failed(r, "finding whose a resource is", err)
+			unavailable().write(w, true)
+			return
+		}
+		former = s.former(name, m.Patient, known)
 	}
 	var events []processor.Event
 	for _, patient := range former {
@@ -107,19 +111,22 @@ func (s *Server) deleteResource(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	typ, id := r.PathValue("type"), r.PathValue("id")
-	patient, ok, err := "", true, error(nil)
+	patient := ""
 	if typ != medicationType {
-		patient, ok, err = s.owner(typ + "/" + id)
-	}
-	if err != nil {
-		s.failed(r, "finding whose a resource is", err)
-		unavailable().write(w, true)
-		return
-	}
-	if !ok {
-		refuse(http.StatusNotFound, "no-such-resource", "not-found", "no resource of this type and id states anything",
-			"check the id; what was deleted before needs no deleting").write(w, true)
-		return
+		known, certain, err := s.whose(r, []string{typ + "/" + id})
+		if patient = s.owner(typ+"/"+id, known); err == nil && patient == "" && !certain {
+			err = errUncertain
+		}
+		if err != nil {
+			s.failed(r, "finding whose a resource is", err)
+			unavailable().write(w, true)
+			return
+		}
+		if patient == "" {
+			refuse(http.StatusNotFound, "no-such-resource", "not-found", "no resource of this type and id states anything",
+				"check the id; what was deleted before needs no deleting").write(w, true)
+			return
+		}
 	}
 	event := processor.Event{Patient: patient, Media: processor.MediaFHIR, Method: http.MethodDelete, Type: typ, ID: id, Recorded: recorded}
 	if _, ok := s.write(w, r, []processor.Event{event}, true); ok {
@@ -143,36 +150,6 @@ func (s *Server) remember(typ, id, patient string, version clinical.Version) {
 	if patient != "" {
 		s.recent.put(typ+"/"+id, patient, version)
 	}
-}
-
-// former is for whom else the resource states facts, as far as the service remembers and the store of this
-// process knows: a version that names another patient must take the facts away from them. It may be one
-// of whom the facts were taken already, which changes nothing. The DELETE is limited to the version, so that
-// one which arrives late takes nothing away; one number used for two patients is therefore stated for both.
-func (s *Server) former(m *fhir.Mapped) ([]string, error) {
-	if m.Counted == fhir.NoFactsForType {
-		return nil, nil
-	}
-	resource := m.Type + "/" + m.ID
-	var former []string
-	if patient, ok := s.recent.get(resource); ok && patient != m.Patient {
-		former = append(former, patient)
-	}
-	patient, ok, err := s.options.Owners.Owner(resource)
-	if err != nil && !errors.Is(err, ErrNotServed) { // an intake by itself has no store to ask
-		return nil, err
-	}
-	if ok && patient != m.Patient && !slices.Contains(former, patient) {
-		former = append(former, patient)
-	}
-	return former, nil
-}
-
-func (s *Server) owner(resource string) (string, bool, error) {
-	if patient, ok := s.recent.get(resource); ok {
-		return patient, true, nil
-	}
-	return s.options.Owners.Owner(resource)
 }
 
 // write puts the events into the log and their positions into the answer's header. It is false when the

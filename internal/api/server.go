@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -26,11 +27,17 @@ type Reader interface {
 	Whole(ctx context.Context, patient string, o store.ReadOptions) (store.Reading, error)
 }
 
-// Owners finds the patient for whom a resource ("Observation/7") states facts: to delete it, and to take
-// its facts away when a version names another patient. What it does not know, such as a resource whose
-// patient another process of a cluster owns, stays with that patient.
+// Owners finds the patients for whom resources ("Observation/7") state facts: to delete them, and to take
+// their facts away when a version names another patient.
 type Owners interface {
-	Owner(resource string) (patient string, ok bool, err error)
+	Owners(ctx context.Context, resources []string) (Owned, error)
+}
+
+// Owned is for whom resources state facts in some partitions. A resource that states nothing there is left
+// out.
+type Owned struct {
+	Patients   map[string]string `json:"patients"` // by resource
+	Partitions []int32           `json:"partitions"`
 }
 
 // Medications is told what each Medication ("Medication/123") is that the log has taken, before the caller
@@ -57,6 +64,9 @@ type Rules interface {
 var (
 	// ErrNotServed: this process has no role for it.
 	ErrNotServed = errors.New("api: this process does not have the role that answers this")
+	// ErrCopyBehind: nobody owns the partition, and the copy that this process has is not at the position
+	// that was asked for.
+	ErrCopyBehind = errors.New("api: the copy has not reached the position")
 	// ErrCatchingUp: this process is still reading what the log has, and would answer with old data.
 	ErrCatchingUp = errors.New("api: the partition is not ready")
 )
@@ -71,6 +81,10 @@ type Options struct {
 	Worklist  Worklist
 	Rules     Rules
 	Partition func(patient string) int32
+
+	Cluster Cluster     // nil: there are no others
+	Self    string      // the URL at which others reach this process; "" when they cannot
+	PeerTLS *tls.Config // for asking others whose URL begins with https; nil: the system's
 
 	Medications  Medications   // nil: nobody is told
 	Explanations Explanations  // nil: this process does not have the role explain
@@ -139,6 +153,7 @@ type Server struct {
 	options  Options
 	observer *observer
 	recent   recent
+	peers    *peers
 	inFlight chan struct{}
 	handler  http.Handler
 }
@@ -149,6 +164,7 @@ func New(o Options) *Server {
 	s := &Server{options: o.withDefaults()}
 	s.observer = newObserver(s.options.Registerer, s.options.Logger)
 	s.inFlight = make(chan struct{}, s.options.MaxInFlight)
+	s.peers = newPeers(&s.options)
 	s.handler = s.mux()
 	return s
 }
@@ -163,7 +179,12 @@ const maxHeader = 64 << 10
 // timeout. The error is nil after a clean end; a request that had to be cut off makes it
 // context.DeadlineExceeded.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true) // other instances ask many things at once over one connection
 	server := &http.Server{
+		Protocols:         &protocols,
 		Handler:           s.handler,
 		ReadHeaderTimeout: min(10*time.Second, s.options.ReadTimeout),
 		ReadTimeout:       s.options.ReadTimeout,
@@ -203,13 +224,14 @@ func (s *Server) routes() []route {
 		{"/fhir/{type}", methods{"POST": s.bounded(s.postResource)}},
 		{"/fhir/{type}/{id}", methods{"PUT": s.bounded(s.putResource), "DELETE": s.deleteResource}},
 		{"/v1/observations", methods{"POST": s.bounded(s.postObservations)}},
-		{"/v1/patients/{id}/alerts", methods{"GET": s.getPatientAlerts}},
-		{"/v1/patients/{id}/explain/{rule}", methods{"GET": s.getExplanation}},
-		{"/v1/patients/{id}/plan/{rule}", methods{"GET": s.getPatientPlan}},
-		{"/v1/patients/{id}/explanations", methods{"GET": s.getExplanations}},
+		{"/v1/patients/{id}/alerts", methods{"GET": s.atOwner(ForRules, s.getPatientAlerts)}},
+		{"/v1/patients/{id}/explain/{rule}", methods{"GET": s.atOwner(ForExplain, s.getExplanation)}},
+		{"/v1/patients/{id}/plan/{rule}", methods{"GET": s.atOwner(ForRules, s.getPatientPlan)}},
+		{"/v1/patients/{id}/explanations", methods{"GET": s.atOwner(ForExplain, s.getExplanations)}},
 		{"/v1/explanations/verify", methods{"GET": s.getVerification}},
 		{"/v1/explanations/status", methods{"GET": s.getExplanationsStatus}},
 		{"/v1/alerts", methods{"GET": s.getWorklist}},
+		{"/v1/resources/patients", methods{"POST": s.bounded(s.postOwners)}},
 		{"/v1/rules", methods{"GET": s.getRules}},
 		{"/v1/rules/{rule}/plan", methods{"GET": s.getPlan}},
 		{"/v1/rules/activate", methods{"POST": s.bounded(s.activateRules)}},
