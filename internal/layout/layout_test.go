@@ -52,6 +52,7 @@ var arrows = map[string][]string{
 	"internal/packfmt":          {"rules"},
 	"internal/planning":         {"pointer", "rules", "internal/clinical"},
 	"internal/equivalence":      {"explain", "explain/archive", "explain/record", "explain/replay", "pointer", "processor", "rules", "store", "internal/clinical"},
+	"internal/crash":            {"processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
 	"internal/bench/volume":     {"internal/clinical"},
 	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench", "internal/bench/volume",
