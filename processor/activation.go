@@ -73,16 +73,11 @@ func (r *rulesRole) active(ctx context.Context, o *owner, hash string) (bool, er
 	if state.Facts >= end-1 {
 		return last == hash, nil
 	}
-	consumer, err := sarama.NewConsumerFromClient(r.client)
-	if err != nil {
-		return false, fmt.Errorf("reading the facts log: %w: %w", ErrLogUnavailable, err)
-	}
-	defer func() { _ = consumer.Close() }() // what it read is read
 	from, err := r.client.GetOffset(r.topics.Facts.Name, o.partition, sarama.OffsetOldest)
 	if err != nil {
 		return false, fmt.Errorf("finding the start of the facts log: %w: %w", ErrLogUnavailable, err)
 	}
-	err = readRange(ctx, consumer, r.topics.Facts.Name, o.partition, max(from, state.Facts+1), end, func(m *sarama.ConsumerMessage) error {
+	err = readRange(ctx, r.client, r.topics.Facts.Name, o.partition, max(from, state.Facts+1), end, func(m *sarama.ConsumerMessage) error {
 		if rec, err := clinical.UnmarshalRecord(m.Value); err == nil && rec.Activation != nil {
 			last = rec.Activation.Hash
 		}

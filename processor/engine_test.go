@@ -216,10 +216,7 @@ func TestTheSentPrefixOfAlertsHasNoGap(t *testing.T) {
 	client, err := sarama.NewClient(c.Brokers, config)
 	require.NoError(t, err)
 	defer client.Close()
-	consumer, err := sarama.NewConsumerFromClient(client)
-	require.NoError(t, err)
-	defer consumer.Close()
-	r := &rulesRole{config: c, topics: c.Topics(), client: client, consumer: consumer}
+	r := &rulesRole{config: c, topics: c.Topics(), client: client}
 	send := newProducer(c.Brokers, config)
 	defer send.close()
 	for _, step := range []struct {

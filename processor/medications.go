@@ -117,7 +117,7 @@ func (in *intake) learnMedications(ctx context.Context) (sarama.PartitionConsume
 	if err != nil {
 		return nil, fmt.Errorf("finding the end of the medications: %w: %w", ErrLogUnavailable, err)
 	}
-	err = readRange(ctx, in.consumer, topic, 0, oldest, end, func(r *sarama.ConsumerMessage) error {
+	err = readRange(ctx, in.client, topic, 0, oldest, end, func(r *sarama.ConsumerMessage) error {
 		in.medications.take(r)
 		return nil
 	})

@@ -141,7 +141,7 @@ func (r *rulesRole) sentAlerts(ctx context.Context, partition int32) (next uint6
 	}
 	there := make(map[uint64]bool, 2*outboxBatch)
 	var last uint64
-	err = readRange(ctx, r.consumer, topic, partition, max(oldest, end-2*outboxBatch), end, func(m *sarama.ConsumerMessage) error {
+	err = readRange(ctx, r.client, topic, partition, max(oldest, end-2*outboxBatch), end, func(m *sarama.ConsumerMessage) error {
 		if n, ok := alertNumber(m); ok {
 			there[n], last = true, n
 		}

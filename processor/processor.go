@@ -157,12 +157,8 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 	if err != nil {
 		return err
 	}
-	consumer, err := p.reader()
-	if err != nil {
-		return err
-	}
 	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
-		client: p.client, consumer: consumer, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
+		client: p.client, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
 		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control),
 		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{})}
 	p.rules = r
@@ -194,10 +190,14 @@ func (p *Processor) prepareIntake(d Deps) (*intake, error) {
 		client: p.client, consumer: consumer, written: make([]atomic.Pointer[offsetSet], p.config.Partitions)}, nil
 }
 
-// reader makes a consumer of single partitions. Each role has its own, since one consumer reads a
-// partition once at a time.
+// reader makes a consumer of single partitions. It has connections of its own: what it waits for would
+// hold up other questions on the same.
 func (p *Processor) reader() (sarama.Consumer, error) {
-	consumer, err := sarama.NewConsumerFromClient(p.client)
+	config, err := p.config.clientConfig("follower")
+	if err != nil {
+		return nil, err
+	}
+	consumer, err := sarama.NewConsumer(p.config.Brokers, config)
 	if err != nil {
 		return nil, fmt.Errorf("starting the processors: %w: %w", ErrLogUnavailable, err)
 	}

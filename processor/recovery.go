@@ -42,7 +42,7 @@ func (o *owner) replay(ctx context.Context) error {
 		return err
 	}
 	started, reported := time.Now(), time.Now()
-	err = readRange(ctx, o.role.consumer, topic, o.partition, from, end, func(m *sarama.ConsumerMessage) error {
+	err = readRange(ctx, o.role.client, topic, o.partition, from, end, func(m *sarama.ConsumerMessage) error {
 		rec, _ := o.decode(m.Value, string(m.Key))
 		if err := o.machine.Apply(rec, m.Offset, nil); err != nil {
 			return fmt.Errorf("replaying record %d: %w", m.Offset, err)

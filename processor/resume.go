@@ -34,7 +34,7 @@ func (in *intake) resume(ctx context.Context, partition int32, committed int64) 
 		from := max(oldest, end-span)
 		written := new(offsetSet)
 		met := from == oldest
-		err := readRange(ctx, in.consumer, topic, partition, from, end, func(m *sarama.ConsumerMessage) error {
+		err := readRange(ctx, in.client, topic, partition, from, end, func(m *sarama.ConsumerMessage) error {
 			rec, err := clinical.UnmarshalRecord(m.Value)
 			switch {
 			case err != nil || rec.EventOffset < 0:
@@ -59,34 +59,6 @@ func (in *intake) resume(ctx context.Context, partition int32, committed int64) 
 func (in *intake) done(partition int32, offset int64) bool {
 	written := in.written[partition].Load()
 	return written != nil && written.has(offset)
-}
-
-// readRange gives f the records of a partition from one offset up to another, in order.
-func readRange(ctx context.Context, c sarama.Consumer, topic string, partition int32, from, end int64, f func(*sarama.ConsumerMessage) error) error {
-	if from >= end {
-		return nil
-	}
-	messages, err := c.ConsumePartition(topic, partition, from)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w: %w", topic, ErrLogUnavailable, err)
-	}
-	defer func() { _ = messages.Close() }() // read errors have been seen; it has nothing else to say
-	for next := from; next < end; {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case err := <-messages.Errors():
-			return fmt.Errorf("reading %s: %w: %w", topic, ErrLogUnavailable, err)
-		case m := <-messages.Messages():
-			if m.Offset < end {
-				if err := f(m); err != nil {
-					return err
-				}
-			}
-			next = m.Offset + 1
-		}
-	}
-	return nil
 }
 
 // offsetSet is a set of offsets that mostly follow each other. It is not changed once it is shared.

@@ -19,15 +19,14 @@ import (
 // rulesRole is the processor that applies the facts log to the state. goka gives it one goroutine for
 // each partition that this process owns.
 type rulesRole struct {
-	config   Config
-	topics   Topics
-	log      *slog.Logger
-	metrics  *metricSet
-	client   sarama.Client
-	consumer sarama.Consumer
-	alerts   *producer // to the alerts topic
-	control  *producer // ticks and activations, to the facts topic
-	now      func() time.Time
+	config  Config
+	topics  Topics
+	log     *slog.Logger
+	metrics *metricSet
+	client  sarama.Client
+	alerts  *producer // to the alerts topic
+	control *producer // ticks and activations, to the facts topic
+	now     func() time.Time
 
 	sets       *RuleSets
 	newMachine func(partition int32, p *store.Partition, o Observer) (applier, error)
