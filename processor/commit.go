@@ -7,6 +7,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
+
+	"github.com/vigil-cds/vigil/internal/crashpoint"
 )
 
 // rejoinDelay is the pause between two sessions of a group. goka's own is five seconds, in which nothing
@@ -171,6 +173,7 @@ func (s *prefixSession) MarkOffset(topic string, partition int32, offset int64, 
 		return
 	}
 	if next, moved := p.finish(offset - 1); moved {
+		crashpoint.Pass(crashpoint.BeforeCommit)
 		s.ConsumerGroupSession.MarkOffset(topic, partition, next, metadata)
 	}
 }

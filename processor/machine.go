@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/crashpoint"
 	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
@@ -97,9 +98,11 @@ func (m *Machine) Apply(rec *clinical.Record, offset int64, set func(row []byte)
 		}
 	}
 	b.SetState(state)
+	crashpoint.Pass(crashpoint.BeforeBatch)
 	if err := b.Commit(); err != nil {
 		return fmt.Errorf("partition %d: record %d: %w", m.partition, offset, err)
 	}
+	crashpoint.Pass(crashpoint.AfterBatch)
 	if activated != "" {
 		return m.use(activated)
 	}

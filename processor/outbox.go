@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/vigil-cds/vigil/internal/crashpoint"
 	"github.com/vigil-cds/vigil/store"
 )
 
@@ -119,9 +120,11 @@ func (s *outboxSender) sendSome(ctx context.Context) (int, error) {
 				{Key: []byte(headerNumber), Value: strconv.AppendUint(nil, p.Number, 10)},
 			}}
 	}
+	crashpoint.Pass(crashpoint.BeforeSend)
 	if err := s.producer.write(ctx, messages); err != nil {
 		return 0, err
 	}
+	crashpoint.Pass(crashpoint.AfterSend)
 	s.sent(len(pending))
 	return len(pending), s.store.Sent(pending[len(pending)-1].Number)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/crashpoint"
 )
 
 // The media types of an events record's body.
@@ -76,6 +77,7 @@ func (w *Writer) Write(ctx context.Context, events []Event) ([]Position, error) 
 	if err := w.producer.write(ctx, messages); err != nil {
 		return nil, fmt.Errorf("writing %d events: %w", len(events), err)
 	}
+	crashpoint.Pass(crashpoint.AfterLogWrite)
 	positions := make([]Position, len(messages))
 	for i := range messages {
 		positions[i] = Position{Log: EventsLog, Partition: messages[i].Partition, Offset: messages[i].Offset}
