@@ -59,31 +59,46 @@ func (c contents) differs(want contents) string {
 }
 
 // NewCalm plays a log, whose offsets are its indexes, undisturbed.
-func NewCalm(log []clinical.Record) (_ *Calm, err error) {
+func NewCalm(log []clinical.Record) (*Calm, error) {
 	c := &Calm{log: log, sets: processor.NewRuleSets(rules.CompileOptions{}, nil)}
+	err := play(0, c.sets, log, func(p *store.Partition) error {
+		held, err := contentsOf(p)
+		c.after = append(c.after, moment{held, p.State().Sweeping})
+		if err == nil && len(c.after) == len(log) {
+			c.alerts, err = alertsOf(p)
+		}
+		return err
+	})
+	return c, err
+}
+
+// play applies a log to an empty partition, and calls f after each record.
+func play(partition int32, sets *processor.RuleSets, log []clinical.Record, f func(*store.Partition) error) (err error) {
 	s, err := store.Open("store", store.Options{FS: vfs.NewMem(), Memory: memory})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	p, err := s.Partition(0)
+	p, err := s.Partition(partition)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	machine, err := processor.NewMachine(0, p, c.sets, processor.Observer{})
+	machine, err := processor.NewMachine(partition, p, sets, processor.Observer{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range log {
 		if err := machine.Apply(&log[i], int64(i), nil); err != nil {
-			return nil, fmt.Errorf("record %d, undisturbed: %w", i, err)
+			return fmt.Errorf("record %d, undisturbed: %w", i, err)
 		}
-		held, err := contentsOf(p)
-		if err != nil {
-			return nil, err
+		if err := f(p); err != nil {
+			return err
 		}
-		c.after = append(c.after, moment{held, p.State().Sweeping})
 	}
-	c.alerts, err = p.Pending(int(p.State().Outbox))
-	return c, err
+	return nil
+}
+
+// alertsOf is every alert of a partition from which none was sent.
+func alertsOf(p *store.Partition) ([]store.OutboxRecord, error) {
+	return p.Pending(int(p.State().Outbox))
 }

@@ -6,4 +6,7 @@
 // log, as a process does that starts again. What it then holds must be what a partition holds that was
 // never disturbed (calm.go), byte for byte, and the alerts that were sent must be the same, but for
 // repeats.
+//
+// The tests also do so to the whole program: kill_test.go kills `vigil serve` at each point of a record's
+// life (package crashpoint) and at any instant, starts it again, and left_test.go looks at what is left.
 package crash

@@ -3,7 +3,7 @@
 // In a build with the tag crashpoints, Pass kills the process when it comes through the point that the
 // environment names, for the n-th time:
 //
-//	VIGIL_CRASHPOINT=after-batch:3
+//	CRASHPOINT=after-batch:3
 //
 // In every other build Pass is empty, and the compiler leaves nothing of it.
 package crashpoint
@@ -22,7 +22,7 @@ const (
 )
 
 // Variable names the environment's variable.
-const Variable = "VIGIL_CRASHPOINT"
+const Variable = "CRASHPOINT"
 
 // Points lists them all.
 func Points() []Point {
