@@ -200,8 +200,13 @@ func (w *workload) life(t *testing.T, data string, random *rand.Rand, bodies [][
 	c := start(t, data, end, w.args...)
 	timer := time.AfterFunc(kill, c.kill)
 	defer timer.Stop()
+	pause := time.Duration(0)
+	if random.IntN(16) == 0 { // long enough for offsets to be committed, which is once a second
+		pause = 1200 * time.Millisecond / time.Duration(len(bodies)+1)
+	}
 	if url, ok := c.listening(t); ok {
 		for _, body := range bodies {
+			time.Sleep(pause)
 			if _, ok := c.post(url, body); !ok {
 				break
 			}
