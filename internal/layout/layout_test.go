@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"internal/ucum":             {},
 	"internal/ucum/gen":         {},
 	"internal/broker":           {},
+	"internal/kafkatest":        {},
 	"internal/web":              {},
 	"internal/ward":             {},
 	"internal/endtoend":         {},
