@@ -170,7 +170,8 @@ func (c *Cluster) configure(o Options) error {
 			"group.initial.rebalance.delay.ms":         "0",
 			"num.network.threads":                      "2",
 			"num.io.threads":                           "4",
-			// A lost broker is noticed within seconds, so that tests of losing one take seconds too.
+			// A lost or stalled broker is noticed within seconds, so that tests of it take seconds too.
+			"replica.lag.time.max.ms":      "8000",
 			"broker.session.timeout.ms":    "6000",
 			"broker.heartbeat.interval.ms": "1000",
 		}
