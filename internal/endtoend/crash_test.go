@@ -14,8 +14,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/vigil-cds/vigil/internal/broker"
 )
 
 // transition is what a consumer of the alerts topic sees, without the offsets that differ from one log
@@ -34,13 +32,9 @@ type transition struct {
 // drops repeats by their ID as a consumer would.
 func alerts(t *testing.T, data string) map[string][]transition {
 	t.Helper()
-	b, err := broker.Start(filepath.Join(data, "broker"), broker.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	const topic = "vigil-alerts"
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ConsumeTopics(topic))
+	log := logOf(t, data)
+	topic := log.prefix + "alerts"
+	client, err := kgo.NewClient(kgo.SeedBrokers(log.broker), kgo.ConsumeTopics(topic))
 	if err != nil {
 		t.Fatal(err)
 	}

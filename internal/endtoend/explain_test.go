@@ -264,13 +264,9 @@ func TestTheAuditFindsAnEngineThatIsOffByOne(t *testing.T) {
 	s.stop()
 }
 
-var brokers = regexp.MustCompile(`brokers=(\S+)`)
-
 // The explain role may be started long after the engine, in another process, and go on where it stopped.
 func TestExplainingMayBeginLateAndElsewhere(t *testing.T) {
 	engine := serve(t, t.TempDir(), "--rules", packs, "--clock", "log", "--roles", "intake,rules")
-	addr := brokers.FindStringSubmatch(engine.logs.String())
-	require.NotNil(t, addr, "the log says where the broker listens")
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	creatinine := func(hour int, value float64) {
 		t.Helper()
@@ -288,7 +284,7 @@ func TestExplainingMayBeginLateAndElsewhere(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status, "this process does not explain")
 
 	data := t.TempDir()
-	elsewhere := []string{"--roles", "explain", "--brokers", addr[1], "--clock", "log"}
+	elsewhere := append(engine.log().flags(), "--roles", "explain", "--clock", "log")
 	auditor := serve(t, data, elsewhere...)
 	a := auditor.settled(time.Minute)
 	require.Equal(t, int64(engine.metric("vigil_transitions_total", "")), a.Matched)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/vigil-cds/vigil/internal/broker"
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/processor"
 )
@@ -347,14 +347,12 @@ var kafkaFaults = []fault{
 
 // The same, written straight to the log: bad events between good ones, for each a patient of its own.
 func TestWhatIsBadFromKafkaGoesToDeadLetterAndTheStreamGoesOn(t *testing.T) {
-	b, err := broker.Start(t.TempDir(), broker.Options{NoSync: true})
-	require.NoError(t, err)
-	defer b.Close()
+	log := newLog(t)
 	rules := filepath.Join(t.TempDir(), "faults.yaml")
 	write(t, rules, faultPack)
-	s := serve(t, t.TempDir(), append(strings.Fields(faultLimits), "--brokers", b.Addr(), "--rules", rules)...)
+	s := serve(t, t.TempDir(), slices.Concat(strings.Fields(faultLimits), log.flags(), []string{"--rules", rules})...)
 
-	config := processor.Config{Brokers: []string{b.Addr()}}.Fill()
+	config := processor.Config{Brokers: []string{log.broker}, Prefix: log.prefix}.Fill()
 	w, err := processor.NewWriter(config)
 	require.NoError(t, err)
 	defer w.Close()
@@ -375,7 +373,7 @@ func TestWhatIsBadFromKafkaGoesToDeadLetterAndTheStreamGoesOn(t *testing.T) {
 	require.NoError(t, err)
 
 	letters := map[processor.Position]*kgo.Record{}
-	for _, r := range consume(t, b.Addr(), config.Topics().DeadLetter.Name, len(all)) {
+	for _, r := range consume(t, log.broker, config.Topics().DeadLetter.Name, len(all)) {
 		var l processor.DeadLetter
 		require.NoError(t, json.Unmarshal(r.Value, &l))
 		letters[processor.Position{Log: processor.EventsLog, Partition: l.Partition, Offset: l.Offset}] = r
@@ -415,7 +413,7 @@ func TestWhatIsBadFromKafkaGoesToDeadLetterAndTheStreamGoesOn(t *testing.T) {
 		}
 	}
 	next := map[int32]int64{}
-	for _, r := range consume(t, b.Addr(), config.Topics().Facts.Name, 0) {
+	for _, r := range consume(t, log.broker, config.Topics().Facts.Name, 0) {
 		record, err := clinical.UnmarshalRecord(r.Value)
 		require.NoError(t, err)
 		if record.EventOffset < 0 {

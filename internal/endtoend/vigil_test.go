@@ -36,6 +36,12 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building vigil: %v\n%s", err, out)
 		return 1
 	}
+	stop, err := startKafka(filepath.Join(dir, "kafka"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starting Kafka:", err)
+		return 1
+	}
+	defer stop()
 	return m.Run()
 }
 
@@ -72,6 +78,7 @@ func tail(s string) string {
 type server struct {
 	t    *testing.T
 	cmd  *exec.Cmd
+	data string
 	url  string
 	logs *logs
 }
@@ -103,8 +110,8 @@ func serve(t *testing.T, data string, args ...string) *server {
 // serveWith is serve with another build of the program.
 func serveWith(t *testing.T, program, data string, args ...string) *server {
 	t.Helper()
-	args = append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)
-	s := &server{t: t, cmd: exec.Command(program, args...), logs: new(logs)}
+	args = append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, logFlags(data, args)...)
+	s := &server{t: t, cmd: exec.Command(program, args...), data: data, logs: new(logs)}
 	s.cmd.Stderr = s.logs
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
