@@ -39,6 +39,9 @@ type Kafka struct {
 
 	AlertsRetention     time.Duration `koanf:"alerts_retention" doc:"How long the alerts topic keeps alerts; 0s for ever. It is set when the topic is created."`
 	DeadLetterRetention time.Duration `koanf:"dead_letter_retention" doc:"How long the dead-letter topic keeps what was refused; 0s for ever. It is set when the topic is created."`
+
+	TLS  KafkaTLS  `koanf:"tls"`
+	SASL KafkaSASL `koanf:"sasl"`
 }
 
 // Store sizes the local state.

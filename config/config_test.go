@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,19 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 		{"kafka.partitions", "from 1 to 32768", func(c *Config) { c.Kafka.Partitions = 0 }},
 		{"kafka.replication", "set kafka.brokers", func(c *Config) { c.Kafka.Replication = 3 }},
 		{"kafka.listen", "from 0 to 65535", func(c *Config) { c.Kafka.Listen = 65536 }},
+		{"kafka.tls.ca", "set kafka.brokers", func(c *Config) { c.Kafka.TLS.CA = "ca.pem" }},
+		{"kafka.tls.cert", "set both", secured(func(k *Kafka) { k.TLS.Cert = "cert.pem" })},
+		{"kafka.tls.cert", "to a PEM file, or to system", secured(func(k *Kafka) { k.TLS = KafkaTLS{Cert: "cert.pem", Key: "key.pem"} })},
+		{"kafka.tls.server_name", "to a PEM file, or to system", secured(func(k *Kafka) { k.TLS = KafkaTLS{ServerName: "kafka"} })},
+		{"kafka.sasl.mechanism", "set it, or leave", secured(func(k *Kafka) { k.SASL.Mechanism = "" })},
+		{"kafka.sasl.mechanism", "SCRAM-SHA-512 or OAUTHBEARER", secured(func(k *Kafka) { k.SASL.Mechanism = "GSSAPI" })},
+		{"kafka.sasl.mechanism", "set kafka.tls.ca", secured(func(k *Kafka) { k.SASL.Mechanism, k.TLS.CA = SASLPlain, "" })},
+		{"kafka.sasl.user", "user to log in as", secured(func(k *Kafka) { k.SASL.User = "" })},
+		{"kafka.sasl.password_file", "set one of", secured(func(k *Kafka) { k.SASL.PasswordFile = "" })},
+		{"kafka.sasl.password_file", "set one of", secured(func(k *Kafka) { k.SASL.Password = "both" })},
+		{"kafka.sasl.token_file", "to OAUTHBEARER", secured(func(k *Kafka) { k.SASL.TokenFile = "token" })},
+		{"kafka.sasl.token_url", "set one of", secured(func(k *Kafka) { k.SASL = KafkaSASL{Mechanism: SASLOAuthBearer} })},
+		{"kafka.sasl.token_url", "https://", secured(func(k *Kafka) { k.SASL.Mechanism, k.SASL.TokenURL = SASLOAuthBearer, "http://login.example.org/token" })},
 		{"kafka.listen", "leave kafka.brokers out", func(c *Config) { c.Kafka.Listen, c.Kafka.Brokers = 9092, []string{"kafka-1:9092"} }},
 		{"kafka.prefix", "letters", func(c *Config) { c.Kafka.Prefix = "a b" }},
 		{"kafka.instance", "letters", func(c *Config) { c.Kafka.Instance = "a/b" }},
@@ -187,11 +201,23 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 	}
 }
 
+// secured changes a configuration that logs in to a cluster.
+func secured(change func(*Kafka)) func(*Config) {
+	return func(c *Config) {
+		c.Kafka.Brokers = []string{"kafka:9092"}
+		c.Kafka.TLS.CA = SystemCAs
+		c.Kafka.SASL = KafkaSASL{Mechanism: SASLScram256, User: "vigil", PasswordFile: "password"}
+		change(&c.Kafka)
+	}
+}
+
 func TestWhatIsPrintedLoadsBackTheSame(t *testing.T) {
 	c := Default()
 	c.Rules = "# not: a comment"
 	c.Kafka.Brokers = []string{"kafka-1:9092", "kafka-2:9092"}
 	c.Limits.Body = 5000
+	c.Kafka.TLS.CA = "ca.pem"
+	c.Kafka.SASL = KafkaSASL{Mechanism: SASLScram512, User: "vigil", PasswordFile: "/run/secrets/kafka"}
 	c.Units = map[string]string{"MILLIMOL": "mmol/L", "x Tsd. / uL": "10*3/uL", "µ: #": "umol"}
 	var b bytes.Buffer
 	require.NoError(t, c.Print(&b))
@@ -207,9 +233,34 @@ func TestEveryKnobIsDocumentedAndPrinted(t *testing.T) {
 	flags := parse(t)
 	for _, k := range knobs() {
 		require.NotEmpty(t, k.doc, k.key)
+		if k.secret(&c) {
+			require.Nil(t, flags.Lookup(k.flag), k.key)
+			require.Contains(t, b.String(), "# "+k.env()+" alone\n")
+			continue
+		}
 		require.NotNil(t, flags.Lookup(k.flag), k.key)
 		require.Contains(t, b.String(), "# "+k.env()+", --"+k.flag+"\n")
 	}
+}
+
+func TestASecretComesFromTheEnvironmentAndShowsNowhere(t *testing.T) {
+	const password = "tr0ub4dor"
+	environ := []string{"VIGIL_KAFKA_SASL_PASSWORD=" + password, "VIGIL_KAFKA_SASL_USER=vigil", "VIGIL_KAFKA_SASL_MECHANISM=SCRAM-SHA-256", "VIGIL_KAFKA_BROKERS=kafka:9092"}
+	c, err := Load(Sources{Environ: environ})
+	require.NoError(t, err)
+	require.Equal(t, password, string(c.Kafka.SASL.Password))
+
+	var b bytes.Buffer
+	require.NoError(t, c.Print(&b))
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("started", "config", c, "password", c.Kafka.SASL.Password)
+	fmt.Fprintf(&b, "%v %+v %#v %s", c, c, c, c.Kafka.SASL.Password)
+	require.NotContains(t, b.String(), password)
+	require.Contains(t, b.String(), hidden)
+
+	_, err = Load(Sources{File: write(t, "kafka: {sasl: {password: "+password+"}}"), Environ: environ[1:]})
+	require.ErrorContains(t, err, "kafka.sasl.password")
+	require.ErrorContains(t, err, "set VIGIL_KAFKA_SASL_PASSWORD or kafka.sasl.password_file")
+	require.NotContains(t, err.Error(), password)
 }
 
 func TestSizes(t *testing.T) {

@@ -109,6 +109,8 @@ func (k knob) set(c *Config, raw any) error {
 	switch p := field.Addr().Interface().(type) {
 	case *string:
 		*p = text
+	case *Secret:
+		*p = Secret(text)
 	case *int:
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {

@@ -150,6 +150,11 @@ func (l *loader) file(s Sources) {
 		return
 	}
 	l.merge(file.Provider(name), yaml.Parser(), func(string) string { return name })
+	for _, k := range l.known {
+		if k.secret(&l.config) && l.source[k.key] != "" {
+			l.fault(k.key, "a secret does not belong into a file of settings", "take it out, and set "+k.env()+" or "+k.key+"_file")
+		}
+	}
 }
 
 // fromKubernetes matches the variables that Kubernetes sets in every container for a Service whose name
@@ -197,12 +202,12 @@ func (l *loader) flags(flags *pflag.FlagSet) {
 	l.merge(provider, nil, func(key string) string { return names[key] })
 }
 
-// AddFlags adds one flag for every knob, or for those with the given keys, with its documentation and
+// AddFlags adds one flag for every knob that is no secret, or for those with the given keys, with its documentation and
 // default. Their values are read, and faults in them reported together with all others, by Load.
 func AddFlags(flags *pflag.FlagSet, keys ...string) {
 	defaults := Default()
 	for _, k := range knobs() {
-		if len(keys) > 0 && !slices.Contains(keys, k.key) {
+		if k.secret(&defaults) || len(keys) > 0 && !slices.Contains(keys, k.key) {
 			continue
 		}
 		flags.Var(&flagValue{text: k.text(&defaults), kind: k.kind(&defaults)}, k.flag, k.doc+" ["+k.env()+"]")

@@ -9,23 +9,29 @@ import (
 )
 
 // Print writes the configuration as a YAML file that Load reads back to the same, every knob under its
-// documentation and with the variable and the flag that set it, too.
+// documentation and with the variable and the flag that set it, too. Secrets are not in it.
 func (c *Config) Print(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("# Vigil's configuration. Of the sources a later one wins: defaults, this file, variables, flags.\n")
-	section := ""
+	var open []string // the sections that the present line is in
 	for _, k := range knobs() {
-		indent, name := "", k.key
-		if s, rest, ok := strings.Cut(k.key, "."); ok {
-			indent, name = "  ", rest
-			if s != section {
-				fmt.Fprintf(&b, "\n%s:", s)
+		path := strings.Split(k.key, ".")
+		sections, name := path[:len(path)-1], path[len(path)-1]
+		same := true
+		for i, section := range sections {
+			if same = same && i < len(open) && open[i] == section; !same {
+				fmt.Fprintf(&b, "\n%s%s:", strings.Repeat("  ", i), section)
 			}
-			section = s
 		}
+		open = sections
+		indent := strings.Repeat("  ", len(sections))
 		b.WriteByte('\n')
 		for _, line := range wrap(k.doc, 96-len(indent)) {
 			fmt.Fprintf(&b, "%s# %s\n", indent, line)
+		}
+		if k.secret(c) {
+			fmt.Fprintf(&b, "%s# %s alone\n", indent, k.env())
+			continue
 		}
 		value, err := k.yaml(c)
 		if err != nil {

@@ -63,6 +63,7 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.url("advertise", c.Advertise)
 	v.atLeast("kafka.alerts_retention", c.Kafka.AlertsRetention, 0)
 	v.atLeast("kafka.dead_letter_retention", c.Kafka.DeadLetterRetention, 0)
+	v.kafkaSecurity(&c.Kafka)
 
 	v.size("store.memory", c.Store.Memory, 32<<20, 1<<40)
 

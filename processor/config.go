@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigil-cds/vigil/processor/group"
+	"github.com/vigil-cds/vigil/processor/secure"
 )
 
 // The two ways in which time passes.
@@ -31,6 +32,9 @@ type Config struct {
 	Replication int      // of every topic; 0 means 1
 	Clock       string   // ClockWall ("" too) or ClockLog
 	Roles       []string // none: all of them
+
+	// Channel secures the connections of every client; nil leaves them plain.
+	Channel *secure.Channel
 
 	// InstanceID makes this process a static member of its groups, under the same name after a restart,
 	// so that a quick restart moves no partitions. It must differ between processes. "" leaves it out.

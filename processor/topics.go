@@ -91,11 +91,14 @@ func (t Topics) all() []Topic {
 // Ensure creates the topics that are missing. One that exists with another number of partitions, that
 // would lose what must be kept, or that takes too small messages is refused with ErrTopicMismatch; the
 // error says of each such topic what to do. Retention of topics with a limited one is left to whoever
-// changed it.
+// changed it. Brokers that do not let this client in are secure.ErrRefused.
 func (t Topics) Ensure(ctx context.Context, c Config) error {
 	config, err := c.clientConfig("topics")
 	if err != nil {
 		return err
+	}
+	if err := c.Channel.Check(ctx, c.Brokers, config); err != nil {
+		return fmt.Errorf("looking at the topics: %w: %w", ErrLogUnavailable, err)
 	}
 	admin, err := sarama.NewClusterAdmin(c.Brokers, config)
 	if err != nil {

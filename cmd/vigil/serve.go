@@ -24,6 +24,7 @@ import (
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/processor"
+	"github.com/vigil-cds/vigil/processor/secure"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -168,6 +169,9 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
 		URL: c.Advertise, Standby: c.Kafka.Standby, SessionTimeout: c.Kafka.SessionTimeout,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
+	if e.config.Channel, err = kafkaChannel(&c.Kafka); err != nil {
+		return nil, err
+	}
 	if len(c.Kafka.Brokers) == 0 {
 		if e.broker, err = broker.Start(brokerDir(c.Data), broker.Options{Port: c.Kafka.Listen, Logger: logger}); err != nil {
 			return nil, err
@@ -211,6 +215,16 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 // processing is the roles that package processor runs.
 func processing(roles []string) []string {
 	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return role == config.RoleExplain })
+}
+
+// kafkaChannel is how clients of the brokers and the brokers know each other.
+func kafkaChannel(k *config.Kafka) (*secure.Channel, error) {
+	t, s := k.TLS, k.SASL
+	return secure.New(secure.Options{
+		TLS: secure.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName},
+		SASL: secure.SASL{Mechanism: s.Mechanism, User: s.User, Password: string(s.Password), PasswordFile: s.PasswordFile,
+			TokenURL: s.TokenURL, TokenCA: s.TokenCA, Scopes: s.Scopes, TokenFile: s.TokenFile, Extensions: s.Extensions},
+	})
 }
 
 func brokerDir(data string) string { return filepath.Join(data, "broker") }

@@ -34,8 +34,8 @@ type Options struct {
 	// Format is given to kafka-storage format, such as --add-scram with the credentials of a user.
 	Format []string
 
-	// JVM replaces the flags of the nodes' virtual machines, which otherwise start fast and stay small:
-	// whoever measures wants others.
+	// JVM are more flags of the nodes' virtual machines, which by themselves start fast and stay small:
+	// whoever measures wants others. Of flags that contradict each other the later holds.
 	JVM []string
 }
 
@@ -100,7 +100,7 @@ func Open(ctx context.Context, dir string, o Options) (*Cluster, error) {
 }
 
 // quick are flags of a virtual machine that starts fast and stays small.
-var quick = []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}
+var quick = []string{"-Xms64m", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}
 
 func (c *Cluster) start(ctx context.Context, o Options) error {
 	if err := c.configure(o); err != nil {
@@ -109,11 +109,7 @@ func (c *Cluster) start(ctx context.Context, o Options) error {
 	if err := c.format(ctx, o.Format); err != nil {
 		return err
 	}
-	jvm := o.JVM
-	if jvm == nil {
-		jvm = append([]string{"-Xms64m", "-Xmx384m"}, quick...)
-	}
-	c.args = append(slices.Clone(jvm), c.args...)
+	c.args = slices.Concat(quick, o.JVM, c.args)
 	for _, n := range c.nodes {
 		n.mu.Lock()
 		err := n.launch(c.java, c.args)

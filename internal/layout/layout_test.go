@@ -43,8 +43,9 @@ var arrows = map[string][]string{
 	"explain/archive":           {"internal/clinical"},
 	"explain/replay":            {"explain", "explain/archive", "explain/record", "rules", "internal/clinical"},
 	"processor/group":           {},
+	"processor/secure":          {},
 	"explain/service":           {"explain/archive", "explain/record", "explain/replay", "processor", "rules", "internal/clinical"},
-	"processor":                 {"processor/group", "rules", "pointer", "store", "internal/clinical", "internal/crashpoint", "internal/fhir", "internal/broker"},
+	"processor":                 {"processor/group", "processor/secure", "rules", "pointer", "store", "internal/clinical", "internal/crashpoint", "internal/fhir", "internal/broker"},
 	"internal/api":              {"config", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/planning", "internal/web"},
 	"internal/rulestest":        {"rules", "internal/clinical", "internal/fhir"},
 	"internal/rulesrun":         {"explain", "explain/record", "explain/render", "pointer", "rules", "internal/clinical", "internal/rulestest"},
@@ -57,7 +58,7 @@ var arrows = map[string][]string{
 	"internal/crash":            {"processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
 	"internal/bench/volume":     {"internal/clinical"},
-	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench", "internal/bench/volume",
+	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "processor/secure", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench", "internal/bench/volume",
 		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/planning", "internal/rulesrun", "internal/rulestest", "internal/ucum", "internal/ward"},
 }
 
