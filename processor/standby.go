@@ -204,7 +204,8 @@ func (r *rulesRole) keepCopies(ctx context.Context) {
 	if r.warming.Load() {
 		return
 	}
-	mine := r.directory.Roster().Standby(r.config.Name())
+	roster := r.directory.Roster()
+	mine := roster.Standby(r.config.Name())
 	kept := make(map[int32]bool, len(mine))
 	for _, n := range mine {
 		kept[n] = true
@@ -212,8 +213,11 @@ func (r *rulesRole) keepCopies(ctx context.Context) {
 	for n, o := range r.owners {
 		if kept[int32(n)] {
 			o.follow(ctx)
-		} else {
-			o.unfollow()
+			continue
+		}
+		o.unfollow()
+		if owner, ok := roster.Owner(int32(n)); ok && owner.Name != r.config.Name() {
+			o.leave()
 		}
 	}
 }
@@ -307,6 +311,16 @@ type Copy struct {
 	// Of a copy: how many records of the log it has not applied, of those that it knew of at an instant.
 	Behind int64
 	Heard  time.Time
+}
+
+// leave says that another goes on with the partition, and nobody keeps it up to date here; unless this
+// process is just taking it over, which an older roster does not know.
+func (o *owner) leave() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.opened {
+		o.rested.Store(nil)
+	}
 }
 
 // rest says that until now this process kept the partition at its end.

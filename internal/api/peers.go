@@ -52,6 +52,7 @@ type peers struct {
 	self   string // of this process; "" when others cannot reach it
 
 	changing time.Duration // how long partitions may change hands before a question goes without them
+	handOver time.Duration // and before a question about one patient is told to come again
 
 	passed    *prometheus.CounterVec
 	uncertain prometheus.Counter
@@ -71,7 +72,7 @@ const (
 )
 
 func newPeers(o *Options) *peers {
-	p := &peers{self: o.Self, changing: 3 * time.Second, down: make(map[string]time.Time), passed: prometheus.NewCounterVec(prometheus.CounterOpts{
+	p := &peers{self: o.Self, changing: 3 * time.Second, handOver: time.Second, down: make(map[string]time.Time), passed: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "vigil_http_passed_total",
 		Help: "Requests passed on to other instances, by whether these answered.",
 	}, []string{"outcome"}), uncertain: prometheus.NewCounter(prometheus.CounterOpts{
@@ -134,43 +135,48 @@ func (s *Server) atOwner(p Purpose, h http.HandlerFunc) http.HandlerFunc {
 			h(w, r)
 			return
 		}
-		answering := s.answering(r, p, s.options.Partition(patient))
-		if len(answering) == 0 || answering[0] == "" {
+		partition := s.options.Partition(patient)
+		answering := s.options.Cluster.Answering(p, partition)
+		if len(answering) > 0 && answering[0] == "" {
 			h(w, r)
 			return
 		}
-		patience := rulesPatience
-		if p.Explains() {
-			patience = explainPatience
+		patience, refused := s.patience(r, p)
+		if refused != nil {
+			h(w, r)
+			return
 		}
-		if q := r.URL.Query(); q.Has("min_position") {
-			wait, refused := s.queryWait(q)
-			if refused != nil {
-				h(w, r)
+		for began := time.Now(); ; answering = s.options.Cluster.Answering(p, partition) {
+			for _, url := range s.peers.believed(answering) {
+				if url == "" {
+					h(w, r)
+					return
+				}
+				if s.peers.pass(w, r, url, patience) {
+					return
+				}
+			}
+			if time.Since(began) > s.peers.handOver || r.Context().Err() != nil {
+				h(w, r) // it says that there is no answer
 				return
 			}
-			patience += wait
+			time.Sleep(ownersPause)
 		}
-		for _, url := range s.peers.believed(answering) {
-			if url == "" {
-				break
-			}
-			if s.peers.pass(w, r, url, patience) {
-				return
-			}
-		}
-		h(w, r)
 	}
 }
 
-// answering lists who can answer, and waits for a moment while nobody can: partitions change hands.
-func (s *Server) answering(r *http.Request, p Purpose, partition int32) []string {
-	for began := time.Now(); ; time.Sleep(ownersPause) {
-		urls := s.options.Cluster.Answering(p, partition)
-		if len(urls) > 0 || time.Since(began) > s.peers.changing || r.Context().Err() != nil {
-			return urls
-		}
+// patience is how long another instance is waited for.
+func (s *Server) patience(r *http.Request, p Purpose) (time.Duration, *refusal) {
+	patience := rulesPatience
+	if p.Explains() {
+		patience = explainPatience
 	}
+	q := r.URL.Query()
+	if !q.Has("min_position") {
+		return patience, nil
+	}
+	wait, refused := s.queryWait(q)
+	return patience + wait, refused
 }
 
 // hopHeaders are between two neighbours, and are not passed on.
