@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/IBM/sarama"
 	"github.com/lovoo/goka/storage"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
@@ -37,16 +38,19 @@ type owner struct {
 	opened   bool
 	follower atomic.Pointer[follower] // of a partition that is not owned here
 
-	ready     atomic.Bool
-	rested    atomic.Pointer[Copy]         // when it last ceased to be ready with its session
-	highWater atomic.Pointer[func() int64] // the log's end as the consumer last heard of it
+	claims    atomic.Bool                   // the group has given it to this process
+	caught    atomic.Pointer[chan struct{}] // closed once the state was at the end of the log; set before claims
+	recovery  atomic.Pointer[recovery]      // under way; nil else
+	rested    atomic.Pointer[Copy]          // when it last ceased to be ready with its session
+	highWater atomic.Pointer[func() int64]  // the log's end as the consumer last heard of it
 }
 
 // unconvertible is a fact that an input would have taken but for its unit.
 type unconvertible struct{ pack, input string }
 
-// open takes the partition over: the state is brought to the end of the log, then alerts are sent and
-// ticks appended. goka starts the partition after it.
+// open takes the partition over and returns: beside goka's start the state is brought to the end of the log,
+// and then alerts are sent and ticks appended. Records that follow are given to process after that
+// (rulesRole.watch), so that no partition waits for another.
 func (o *owner) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -60,22 +64,46 @@ func (o *owner) open(ctx context.Context) error {
 		return fmt.Errorf("opening partition %d: %w", o.partition, err)
 	}
 	o.machine = machine
-	if err := o.replay(ctx); err != nil {
+	from, end, err := o.span()
+	if err != nil {
 		return fmt.Errorf("opening partition %d: %w", o.partition, err)
 	}
 	o.highWater.Store(nil)
+	o.sender = nil
+	caught := make(chan struct{})
+	o.caught.Store(&caught)
 	ctx, o.stop = context.WithCancel(ctx)
-	o.sender = &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
+	sender := &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
 		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
-	sender := o.sender
-	o.joined.Go(func() { sender.run(ctx) })
-	o.joined.Go(func() { o.tick(ctx) })
+	o.joined.Go(func() {
+		if !o.recover(ctx, from, end) {
+			return
+		}
+		o.sender = sender
+		close(caught)
+		o.joined.Go(func() { o.tick(ctx) })
+		sender.run(ctx)
+	})
 	return nil
+}
+
+// ready says whether the partition is processed, from its end on.
+func (o *owner) ready() bool {
+	if !o.claims.Load() {
+		return false
+	}
+	caught := o.caught.Load()
+	select {
+	case <-*caught:
+		return true
+	default:
+		return false
+	}
 }
 
 // close gives the partition up, joins what ran beside it, and sends the last alerts.
 func (o *owner) close() {
-	o.ready.Store(false)
+	o.claims.Store(false)
 	if o.stop != nil {
 		o.stop()
 		o.stop = nil
@@ -135,6 +163,17 @@ type ownedTable struct {
 func (t *ownedTable) Open() error {
 	if err := t.Storage.Open(); err != nil {
 		return err
+	}
+	// The rows come from the facts, here. What goka would read of its changelog is what has been, or is about
+	// to be, computed from the log.
+	end, err := t.owner.role.client.GetOffset(t.owner.role.topics.RulesTable.Name, t.owner.partition, sarama.OffsetNewest)
+	if err != nil {
+		return fmt.Errorf("finding the end of the rows' changelog: %w: %w", ErrLogUnavailable, err)
+	}
+	if end > 0 {
+		if err := t.Storage.SetOffset(end - 1); err != nil {
+			return err
+		}
 	}
 	return t.owner.open(t.ctx)
 }

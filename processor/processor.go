@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/processor/group"
@@ -133,7 +135,6 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 		p.joined.Go(func() { in.medications.follow(running, later) })
 		watch := sessionWatch{
 			started: func([]int32) { p.intakeReady.Store(true) },
-			ended:   func() { p.intakeReady.Store(false) },
 			claimed: func(ctx context.Context, partition int32, committed int64, _ func() int64) error {
 				return in.resume(ctx, partition, committed)
 			},
@@ -160,7 +161,8 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
 		client: p.client, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
 		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control),
-		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{})}
+		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{}),
+		recovers: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 	p.rules = r
 	for n := range int32(c.Partitions) {
 		part, err := d.Store.Partition(n)
@@ -240,7 +242,7 @@ func (p *Processor) supervise(ctx context.Context, role string, graph *goka.Grou
 // Ready says whether this process owns the partition, has its state at what was the end of the log when
 // it took it over, and goes on from there. It needs RoleRules.
 func (p *Processor) Ready(partition int32) bool {
-	return p.rules != nil && partition >= 0 && int(partition) < len(p.rules.owners) && p.rules.owners[partition].ready.Load()
+	return p.rules != nil && partition >= 0 && int(partition) < len(p.rules.owners) && p.rules.owners[partition].ready()
 }
 
 // Directory says who owns which partition; nil without RoleRules.
@@ -251,15 +253,13 @@ func (p *Processor) Directory() *group.Directory {
 	return p.rules.directory
 }
 
-// AllReady says whether every role of this process runs, and owns at least one partition.
+// AllReady says whether every role of this process runs, and every partition that it was given is at its
+// end. Once it was, the moments in which the group shares its partitions anew do not count: copies answer.
 func (p *Processor) AllReady() bool {
 	if slices.Contains(p.config.Roles, RoleIntake) && !p.intakeReady.Load() {
 		return false
 	}
-	if p.rules == nil {
-		return true
-	}
-	return slices.ContainsFunc(p.rules.owners, func(o *owner) bool { return o.ready.Load() })
+	return p.rules == nil || p.rules.ready()
 }
 
 // Lag is how many records of the facts log this process has yet to apply, as far as it knows: of all
@@ -270,7 +270,7 @@ func (p *Processor) Lag() int64 {
 	}
 	var lag int64
 	for _, o := range p.rules.owners {
-		if o.ready.Load() {
+		if o.ready() {
 			lag += o.lag()
 		}
 	}

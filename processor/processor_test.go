@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -364,11 +365,79 @@ func TestAStoreThatIsAheadOfTheLogIsNotUsed(t *testing.T) {
 	p, err := start(t.Context(), c, Deps{Store: s, Decoder: fhir.New(fhir.Options{}), Sets: NewRuleSets(rules.CompileOptions{}, nil)}, m.to.machine)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Close()) }()
-	require.ErrorIs(t, p.rules.owners[1].replay(t.Context()), ErrLogLost)
+	_, _, err = p.rules.owners[1].span()
+	require.ErrorIs(t, err, ErrLogLost)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, p.WaitReady(ctx), ErrNotReady)
 	require.False(t, p.Ready(1))
+}
+
+func TestAPartitionThatIsBroughtBackKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
+	c := testConfig(newBroker(t, t.TempDir()))
+	w := newTestWriter(t, c)
+	s := newStore(t)
+	p := run(t, c, s, new(recorder), nil)
+	ids := [2]string{}
+	for n := 0; ids[0] == "" || ids[1] == ""; n++ {
+		id := fmt.Sprint("p", n)
+		ids[Partition(id, 2)] = id
+	}
+	for range 5 {
+		for _, id := range ids {
+			_, err := w.Write(t.Context(), []Event{{Patient: id, Body: observation(id, "1")}})
+			require.NoError(t, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for n := range int32(2) {
+		part, err := s.Partition(n)
+		require.NoError(t, err)
+		require.NoError(t, part.Wait(ctx, 4, -1))
+	}
+	require.NoError(t, p.Close())
+
+	lost, err := s.Partition(1)
+	require.NoError(t, err)
+	require.NoError(t, lost.Drop())
+	held := make(chan struct{})
+	r := &recorder{fail: func(a applied) error {
+		if a.replay && a.offset == 2 {
+			<-held
+		}
+		return nil
+	}}
+	p, err = start(t.Context(), c, Deps{Store: s, Decoder: fhir.New(fhir.Options{}), Sets: NewRuleSets(rules.CompileOptions{}, nil)}, r.machine)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return p.Ready(0) }, 10*time.Second, 5*time.Millisecond)
+	_, err = w.Write(t.Context(), []Event{{Patient: ids[0], Body: observation(ids[0], "2")}, {Patient: ids[1], Body: observation(ids[1], "2")}})
+	require.NoError(t, err)
+	r.await(t, "the other partition goes on", func(all []applied) bool {
+		return slices.ContainsFunc(all, func(a applied) bool { return a.partition == 0 && a.offset == 5 && !a.replay })
+	})
+	require.False(t, p.Ready(1))
+	require.False(t, p.AllReady())
+	status := p.Partitions()
+	require.Equal(t, PartitionRunning, status[0].State)
+	require.Equal(t, PartitionRecovering, status[1].State)
+	require.EqualValues(t, 1, status[1].At)
+	require.EqualValues(t, 5, status[1].End)
+	require.NotNil(t, status[1].SecondsLeft)
+	close(held)
+	require.NoError(t, p.WaitReady(ctx))
+	all := r.await(t, "and then it is given what came since", func(all []applied) bool {
+		return slices.ContainsFunc(all, func(a applied) bool { return a.partition == 1 && a.offset == 5 && !a.replay })
+	})
+	next := int64(0)
+	for _, a := range all {
+		if a.partition == 1 && !a.again {
+			require.Equal(t, next, a.offset)
+			next++
+		}
+	}
+	require.NoError(t, p.Close())
 }
 
 func TestAProcessorThatFailsIsStartedAgain(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
 	"github.com/lovoo/goka/storage"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/processor/group"
@@ -36,7 +38,9 @@ type rulesRole struct {
 	directory *group.Directory
 	moved     chan struct{} // a partition was taken over or given up
 	warming   atomic.Bool
-	again     chan struct{} // takes what asks the group for a new plan
+	joined    atomic.Bool         // the group was joined, once
+	recovers  *semaphore.Weighted // partitions that are read from the log at a time
+	again     chan struct{}       // takes what asks the group for a new plan
 }
 
 func (r *rulesRole) graph() *goka.GroupGraph {
@@ -99,27 +103,38 @@ func (r *rulesRole) storageOf(ctx context.Context) storage.Builder {
 	}
 }
 
+// ready says whether the group was joined and every partition of this process is at its end.
+func (r *rulesRole) ready() bool {
+	return r.joined.Load() && !slices.ContainsFunc(r.owners, func(o *owner) bool { return o.claims.Load() && !o.ready() })
+}
+
 // watch follows the group's sessions.
 func (r *rulesRole) watch() sessionWatch {
 	return sessionWatch{
 		again: r.again,
 		started: func(partitions []int32) {
 			for _, p := range partitions {
-				r.owners[p].ready.Store(true)
+				r.owners[p].claims.Store(true)
 			}
+			r.joined.Store(true)
 			r.directory.Ask()
 		},
 		ended: func() {
 			for _, o := range r.owners {
-				if o.ready.Load() {
+				if o.ready() {
 					o.rest(o.lag())
-					o.ready.Store(false)
 				}
+				o.claims.Store(false)
 			}
 			r.directory.Ask()
 		},
-		claimed: func(_ context.Context, p int32, _ int64, highWater func() int64) error {
-			r.owners[p].claimed(highWater)
+		claimed: func(ctx context.Context, p int32, _ int64, highWater func() int64) error {
+			o := r.owners[p]
+			o.claimed(highWater)
+			select { // until then goka is given nothing of the partition
+			case <-*o.caught.Load():
+			case <-ctx.Done():
+			}
 			return nil
 		},
 	}

@@ -339,7 +339,7 @@ func (p *Processor) Copy(partition int32) (Copy, bool) {
 		return Copy{}, false
 	}
 	o := p.rules.owners[partition]
-	if o.ready.Load() {
+	if o.ready() {
 		return Copy{Owned: true}, true
 	}
 	if f := o.follower.Load(); f != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vigil-cds/vigil/internal/fhir"
@@ -101,7 +102,7 @@ func TestACopyIsKeptWarmAndTakesOver(t *testing.T) {
 
 	require.NoError(t, a.Close())
 	eventually(t, "b owns all", func() bool { return len(b.owns(8)) == 8 })
-	require.EqualValues(t, 0, b.rules.metricReplayed(), "it had nothing to replay")
+	require.EqualValues(t, 0, testutil.ToFloat64(b.rules.metrics.replayed), "it had nothing to replay")
 	last = beats(t, w, 40, 90, start.Add(2*time.Hour))
 	for p, events := range last {
 		eventually(t, "it goes on", func() bool { return b.reached(t, p, events) })
@@ -131,7 +132,7 @@ func TestANewInstanceIsWarmBeforeItTakesOver(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	eventually(t, "they share", func() bool { return len(a.owns(8)) == 4 && len(b.owns(8)) == 4 })
-	require.EqualValues(t, 0, b.rules.metricReplayed(), "all of it came before it joined")
+	require.EqualValues(t, 0, testutil.ToFloat64(b.rules.metrics.replayed), "all of it came before it joined")
 }
 
 func TestEachGetsBackWhatItHasOnDisk(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -181,11 +180,4 @@ func topicMessages(topic string, pairs ...string) (messages []sarama.ProducerMes
 		messages = append(messages, sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(pairs[i]), Value: sarama.StringEncoder(pairs[i+1])})
 	}
 	return messages
-}
-
-// metricReplayed is how many records were replayed when partitions were taken over.
-func (r *rulesRole) metricReplayed() float64 {
-	var m dto.Metric
-	_ = r.metrics.replayed.Write(&m)
-	return m.GetCounter().GetValue()
 }

@@ -278,6 +278,9 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,
 		WriteTimeout: c.HTTP.WriteTimeout, IdleTimeout: c.HTTP.IdleTimeout, DrainTimeout: c.HTTP.DrainTimeout,
 	}
+	if e.processor != nil {
+		o.Partitions = e.processor.Partitions
+	}
 	if e.explanations != nil {
 		o.Explanations, o.Degraded = e.explanations, e.explanations.service.Degraded
 	}

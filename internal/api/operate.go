@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/vigil-cds/vigil/internal/web"
+	"github.com/vigil-cds/vigil/processor"
 )
 
 //go:embed openapi.json
@@ -23,6 +24,8 @@ type readiness struct {
 	Status      string `json:"status"` // ready, degraded
 	Detail      string `json:"detail,omitempty"`
 	Divergences int64  `json:"divergences,omitempty"`
+	// Partitions is how this process stands to each partition, when it has the role rules.
+	Partitions []processor.PartitionStatus `json:"partitions,omitempty"`
 }
 
 // getReady says whether every partition is open and the log can be reached. A service whose audit has
@@ -31,15 +34,16 @@ func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	if err := s.options.Ready(); err != nil {
 		refused := refuse(http.StatusServiceUnavailable, "not-ready", "transient", "the service is not ready yet", "ask again")
 		refused.Detail = err.Error()
+		refused.Partitions = s.options.Partitions()
 		refused.retryAfter = 1
 		refused.write(w, false)
 		return
 	}
 	if why := s.options.Degraded(); why != "" {
-		writeJSON(w, http.StatusOK, readiness{Status: "degraded", Detail: why, Divergences: s.options.Explanations.Status().Divergences})
+		writeJSON(w, http.StatusOK, readiness{Status: "degraded", Detail: why, Divergences: s.options.Explanations.Status().Divergences, Partitions: s.options.Partitions()})
 		return
 	}
-	writeJSON(w, http.StatusOK, readiness{Status: "ready"})
+	writeJSON(w, http.StatusOK, readiness{Status: "ready", Partitions: s.options.Partitions()})
 }
 
 func (s *Server) getVersion(w http.ResponseWriter, _ *http.Request) {

@@ -18,6 +18,8 @@ type problem struct {
 	Mend   string `json:"mend,omitempty"`
 	Faults any    `json:"faults,omitempty"` // of a rule set
 
+	Partitions []processor.PartitionStatus `json:"partitions,omitempty"` // of a service that is not ready
+
 	Nearest  string   `json:"nearest,omitempty"`  // of a rule that is not known: the id that may have been meant
 	RuleSets []string `json:"ruleSets,omitempty"` // of such a rule: hashes of other rule sets that have it
 }

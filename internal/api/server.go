@@ -15,6 +15,7 @@ import (
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/pointer"
+	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -86,10 +87,11 @@ type Options struct {
 	Self    string      // the URL at which others reach this process; "" when they cannot
 	PeerTLS *tls.Config // for asking others whose URL begins with https; nil: the system's
 
-	Medications  Medications   // nil: nobody is told
-	Explanations Explanations  // nil: this process does not have the role explain
-	Ready        func() error  // nil error: ready; nil func: always ready
-	Degraded     func() string // why the service, though ready, is not to be relied on; "" or nil func: it is
+	Medications  Medications                        // nil: nobody is told
+	Explanations Explanations                       // nil: this process does not have the role explain
+	Ready        func() error                       // nil error: ready; nil func: always ready
+	Partitions   func() []processor.PartitionStatus // how this process stands to each; nil func: it has none
+	Degraded     func() string                      // why the service, though ready, is not to be relied on; "" or nil func: it is
 	Version      Version
 	Simulated    bool                // clock: log: events carry the instant at which they are recorded
 	Gatherer     prometheus.Gatherer // what /metrics shows; nil: nothing
@@ -131,6 +133,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Partitions == nil {
+		o.Partitions = func() []processor.PartitionStatus { return nil }
 	}
 	if o.Degraded == nil {
 		o.Degraded = func() string { return "" }
