@@ -106,7 +106,7 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 	if err != nil {
 		return nil, err
 	}
-	if p.client, err = sarama.NewClient(c.Brokers, config); err != nil {
+	if p.client, err = NewClient(c.Brokers, config); err != nil {
 		return nil, fmt.Errorf("starting the processors: %w: %w", ErrLogUnavailable, err)
 	}
 	if slices.Contains(c.Roles, RoleRules) {

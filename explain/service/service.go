@@ -131,7 +131,7 @@ func start(ctx context.Context, c Config, d Deps, topics processor.Topics) (_ *S
 		return nil, err
 	}
 	config.ChannelBufferSize = 16
-	if s.client, err = sarama.NewClient(c.Log.Brokers, config); err != nil {
+	if s.client, err = processor.NewClient(c.Log.Brokers, config); err != nil {
 		return nil, fmt.Errorf("starting the explain role: %w: %w", processor.ErrLogUnavailable, err)
 	}
 	if err := s.countKept(); err != nil {
