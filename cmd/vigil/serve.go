@@ -24,7 +24,6 @@ import (
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/processor"
-	"github.com/vigil-cds/vigil/processor/secure"
 	"github.com/vigil-cds/vigil/rules"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -215,16 +214,6 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 // processing is the roles that package processor runs.
 func processing(roles []string) []string {
 	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return role == config.RoleExplain })
-}
-
-// kafkaChannel is how clients of the brokers and the brokers know each other.
-func kafkaChannel(k *config.Kafka) (*secure.Channel, error) {
-	t, s := k.TLS, k.SASL
-	return secure.New(secure.Options{
-		TLS: secure.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName},
-		SASL: secure.SASL{Mechanism: s.Mechanism, User: s.User, Password: string(s.Password), PasswordFile: s.PasswordFile,
-			TokenURL: s.TokenURL, TokenCA: s.TokenCA, Scopes: s.Scopes, TokenFile: s.TokenFile, Extensions: s.Extensions},
-	})
 }
 
 func brokerDir(data string) string { return filepath.Join(data, "broker") }
