@@ -18,6 +18,9 @@ func startKafka(string) (stop func(), err error) { return func() {}, nil }
 // logFlags lets a server keep its log under its data directory, as it does by itself.
 func logFlags(_ string, args []string) []string { return args }
 
+// benchFlags let vigil bench start the broker that it starts by itself.
+func benchFlags(*testing.T) []string { return nil }
+
 // newLog is a log that no server has yet.
 func newLog(t *testing.T) log {
 	t.Helper()

@@ -39,6 +39,9 @@ func logOver(data string) log {
 	return log{broker: kafka.Brokers()[0], prefix: fmt.Sprintf("t%x-", h.Sum64())}
 }
 
+// benchFlags let vigil bench work in Kafka.
+func benchFlags(t *testing.T) []string { return newLog(t).flags() }
+
 // newLog is a log that no server has yet.
 func newLog(t *testing.T) log { return logOver(t.TempDir()) }
 

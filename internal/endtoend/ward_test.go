@@ -13,7 +13,8 @@ var wardPatients = flag.Int("ward-patients", 500, "patients of the ward workload
 // count or hash that is not what the rules written by hand give; those are held to the common workload's
 // expected file by package bench.
 func TestTheWardWorkloadIsAnsweredAsExpected(t *testing.T) {
-	out, code := vigil(t, "bench", "--patients", fmt.Sprint(*wardPatients), "--reads", "2000", "--http-reads", "500", "--output", "json")
+	args := []string{"bench", "--patients", fmt.Sprint(*wardPatients), "--reads", "2000", "--http-reads", "500", "--output", "json"}
+	out, code := vigil(t, append(args, benchFlags(t)...)...)
 	if code != 0 {
 		t.Fatalf("vigil bench ended with %d: %s", code, tail(out))
 	}
