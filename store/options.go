@@ -12,6 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/redact"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/vigil-cds/vigil/internal/disk"
 )
 
 // Options configures a Store. The zero value works.
@@ -26,6 +28,10 @@ type Options struct {
 	// Logger takes what Pebble has to say: errors as errors, everything else at debug. No key and no value
 	// is logged. Nil logs nothing.
 	Logger *slog.Logger
+	// Fatal is called once, with what to do about it, when the disk fails or Pebble cannot go on. It should
+	// end the process: the database can do nothing more, and the log has everything that it has not. When it
+	// returns, or is nil, there is a panic.
+	Fatal func(error)
 	// Registerer takes the store's metrics, which Close unregisters. Two stores of one process need
 	// registerers that set them apart, such as prometheus.WrapRegistererWith. Nil measures nothing.
 	Registerer prometheus.Registerer
@@ -78,10 +84,10 @@ func (o Options) cachePatients() int64 {
 
 // pebble builds Pebble's options. Pebble takes memtables out of the block cache's budget, so the cache
 // is all that the patients leave.
-func (o Options) pebble(m *metrics) *pebble.Options {
+func (o Options) pebble(m *metrics, w *disk.Watch) *pebble.Options {
 	rest := o.memory() - o.cachePatients()
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          w.FS(o.FS),
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   rest,
 		MemTableSize:                uint64(min(max(rest/memTables, smallestMemTable), largestMemTable)),
@@ -94,7 +100,7 @@ func (o Options) pebble(m *metrics) *pebble.Options {
 		CompactionConcurrencyRange: func() (int, int) {
 			return 1, max(1, min(4, runtime.GOMAXPROCS(0)/2))
 		},
-		Logger: logger{o.Logger},
+		Logger: logger{o.Logger, w},
 	}
 	// A new resource is looked up once and is not there, which a filter answers without touching a block,
 	// so every level has one.
@@ -111,14 +117,18 @@ func (o Options) pebble(m *metrics) *pebble.Options {
 		WriteStallEnd:   m.stallEnd,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			// The bounds and the details hold keys. The read that met it returns ErrCorrupt.
-			logger{o.Logger}.log(slog.LevelError, "the database has a corrupt file", "file", i.Path)
+			logger{o.Logger, w}.log(slog.LevelError, "the database has a corrupt file", "file", i.Path)
 		},
 	}
+	w.Listen(p.EventListener)
 	return p
 }
 
 // logger gives Pebble's messages to slog, without what Pebble does not mark as safe to show.
-type logger struct{ to *slog.Logger }
+type logger struct {
+	to    *slog.Logger
+	watch *disk.Watch
+}
 
 func (l logger) log(level slog.Level, message string, args ...any) {
 	if l.to != nil {
@@ -140,10 +150,5 @@ func (l logger) Errorf(format string, args ...any) {
 	l.log(slog.LevelError, "pebble", "event", l.text(format, args))
 }
 
-// Fatalf is what Pebble calls when it cannot write its log any more: nothing that it said afterwards
-// would be true, so the process ends. The state is on disk up to an earlier position.
-func (l logger) Fatalf(format string, args ...any) {
-	text := l.text(format, args)
-	l.log(slog.LevelError, "pebble cannot go on", "event", text)
-	panic("store: pebble cannot go on: " + text)
-}
+// Fatalf is what Pebble calls when it cannot go on.
+func (l logger) Fatalf(format string, args ...any) { l.watch.Fatalf(format, args...) }

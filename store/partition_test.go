@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/disk"
 	"github.com/vigil-cds/vigil/pointer"
 	"github.com/vigil-cds/vigil/rules"
 )
@@ -24,7 +25,7 @@ func TestOptionsReportEveryFault(t *testing.T) {
 	require.ErrorContains(t, err, "CachePatients")
 	require.Error(t, Options{Memory: 8 << 20, CachePatients: 8 << 20}.Validate())
 	for _, memory := range []int64{MinMemory, DefaultMemory, 64 << 30} {
-		o := Options{Memory: memory, FS: vfs.NewMem()}.pebble(&metrics{})
+		o := Options{Memory: memory, FS: vfs.NewMem()}.pebble(&metrics{}, disk.NewWatch("", nil, nil))
 		o.EnsureDefaults()
 		require.NoError(t, o.Validate(), "what Pebble says of %d bytes", memory)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/vigil-cds/vigil/internal/disk"
 	"github.com/vigil-cds/vigil/pointer"
 )
 
@@ -44,9 +45,10 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{cache: newCache(o.cachePatients()), details: pointer.NewDetails(sharedDetails)}
 	s.gate.empty.L = &s.gate.mu
 	s.partitions.Store(new([]*Partition))
-	db, err := pebble.Open(dir, o.pebble(&s.metrics))
+	watch := disk.NewWatch("store", o.Logger, o.Fatal)
+	db, err := pebble.Open(dir, o.pebble(&s.metrics, watch))
 	if err != nil {
-		return nil, fmt.Errorf("store: open %s: %w", dir, err)
+		return nil, watch.Opening(dir, err)
 	}
 	s.db = db
 	if err := s.checkVersion(); err != nil {

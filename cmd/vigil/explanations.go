@@ -40,7 +40,7 @@ func (e *engine) startExplaining(ctx context.Context, c config.Config, zone *tim
 	dir := filepath.Join(c.Data, "explain")
 	// Half of the memory is Pebble's, half is for decoded patients.
 	half := int64(c.Explain.Memory) / 2
-	if x.archive, err = archive.Open(filepath.Join(dir, "archive"), archive.Options{Memory: half, Logger: logger, Registerer: e.registry}); err != nil {
+	if x.archive, err = archive.Open(filepath.Join(dir, "archive"), archive.Options{Memory: half, Logger: logger, Registerer: e.registry, Fatal: halt}); err != nil {
 		return err
 	}
 	sets := replay.NewSets(x.archive, rules.CompileOptions{Zone: zone, Units: c.Units})

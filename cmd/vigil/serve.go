@@ -180,7 +180,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	}
 	deps := processor.Deps{RuleSet: set, Decoder: e.decoder, Medications: e.medications, Logger: logger, Registerer: e.registry}
 	if slices.Contains(c.Roles, config.RoleRules) {
-		if e.store, err = store.Open(filepath.Join(c.Data, "store"), store.Options{Memory: int64(c.Store.Memory), Logger: logger, Registerer: e.registry}); err != nil {
+		if e.store, err = store.Open(filepath.Join(c.Data, "store"), store.Options{Memory: int64(c.Store.Memory), Logger: logger, Registerer: e.registry, Fatal: halt}); err != nil {
 			return nil, err
 		}
 		e.sets = processor.NewRuleSets(rules.CompileOptions{Zone: zone, Units: c.Units}, e.store.RuleSet)
@@ -209,6 +209,13 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		return nil, err
 	}
 	return e, nil
+}
+
+// halt ends the process when a database can do nothing more. Nothing is closed: whoever is in the database
+// would not come out of it, and the next start finds what it needs as it does after a power cut.
+func halt(err error) {
+	fmt.Fprintf(os.Stderr, "vigil: %v\n", err)
+	os.Exit(exitFailed)
 }
 
 // processing is the roles that package processor runs.

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/vigil-cds/vigil/internal/disk"
 )
 
 // Version is the version of the key grammar and of the stored values that this package writes.
@@ -38,9 +40,10 @@ func Open(dir string, o Options) (*Archive, error) {
 	a.gate.empty.L = &a.gate.mu
 	a.rooms.New = func() any { return newRoom() }
 	a.partitions.Store(new([]*Partition))
-	db, err := pebble.Open(dir, o.pebble(&a.metrics))
+	watch := disk.NewWatch("explain archive", o.Logger, o.Fatal)
+	db, err := pebble.Open(dir, o.pebble(&a.metrics, watch))
 	if err != nil {
-		return nil, fmt.Errorf("archive: open %s: %w", dir, err)
+		return nil, watch.Opening(dir, err)
 	}
 	a.db = db
 	if err := a.checkVersion(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
+	"github.com/vigil-cds/vigil/internal/disk"
 )
 
 func TestPebbleAcceptsTheOptionsOfEverySize(t *testing.T) {
@@ -23,7 +24,7 @@ func TestPebbleAcceptsTheOptionsOfEverySize(t *testing.T) {
 	_, err := Open("db", Options{Memory: -1, FS: vfs.NewMem()})
 	require.ErrorContains(t, err, "Memory")
 	for _, memory := range []int64{0, MinMemory, 64 << 30} {
-		o := Options{Memory: memory, FS: vfs.NewMem()}.pebble(&metrics{})
+		o := Options{Memory: memory, FS: vfs.NewMem()}.pebble(&metrics{}, disk.NewWatch("", nil, nil))
 		o.EnsureDefaults()
 		require.NoError(t, o.Validate(), "what Pebble says of %d bytes", memory)
 	}
@@ -308,7 +309,7 @@ func TestMetricsTellOfBatchesAndAreTakenBack(t *testing.T) {
 	require.Greater(t, values["vigil_explain_archive_batch_bytes_total"], 100.0)
 	require.Greater(t, values["vigil_explain_archive_disk_bytes"], 0.0)
 	require.Zero(t, values["vigil_explain_archive_write_stalls_total"])
-	events := Options{}.pebble(&a.metrics).EventListener
+	events := Options{}.pebble(&a.metrics, disk.NewWatch("", nil, nil)).EventListener
 	events.WriteStallBegin(pebble.WriteStallBeginInfo{})
 	events.WriteStallEnd()
 	require.EqualValues(t, 1, a.metrics.stalls.Load())
@@ -323,7 +324,8 @@ func TestMetricsTellOfBatchesAndAreTakenBack(t *testing.T) {
 
 func TestWhatPebbleSaysIsLoggedWithoutKeys(t *testing.T) {
 	var log bytes.Buffer
-	l := logger{slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	to := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	l := logger{to, disk.NewWatch("archive", to, nil)}
 	l.Infof("flushed %s", "patient-of-everything")
 	l.Errorf("failed at %s", "patient-of-everything")
 	require.Panics(t, func() { l.Fatalf("cannot write %s", "patient-of-everything") })
@@ -332,6 +334,6 @@ func TestWhatPebbleSaysIsLoggedWithoutKeys(t *testing.T) {
 	require.Contains(t, log.String(), "cannot write")
 	require.NotContains(t, log.String(), "patient-of-everything")
 	logger{}.Errorf("nobody listens")
-	quiet := logger{slog.New(slog.NewTextHandler(io.Discard, nil))}
+	quiet := logger{slog.New(slog.NewTextHandler(io.Discard, nil)), nil}
 	require.Zero(t, testing.AllocsPerRun(10, func() { quiet.Infof("flushed") }))
 }

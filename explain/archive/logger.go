@@ -5,10 +5,15 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/redact"
+
+	"github.com/vigil-cds/vigil/internal/disk"
 )
 
 // logger gives Pebble's messages to slog, without what Pebble does not mark as safe to show.
-type logger struct{ to *slog.Logger }
+type logger struct {
+	to    *slog.Logger
+	watch *disk.Watch
+}
 
 func (l logger) log(level slog.Level, message string, args ...any) {
 	if l.to != nil {
@@ -30,10 +35,5 @@ func (l logger) Errorf(format string, args ...any) {
 	l.log(slog.LevelError, "pebble", "event", l.text(format, args))
 }
 
-// Fatalf is what Pebble calls when it cannot write its log any more: nothing that it said afterwards
-// would be true, so the process ends. The state is on disk up to an earlier position.
-func (l logger) Fatalf(format string, args ...any) {
-	text := l.text(format, args)
-	l.log(slog.LevelError, "pebble cannot go on", "event", text)
-	panic("archive: pebble cannot go on: " + text)
-}
+// Fatalf is what Pebble calls when it cannot go on.
+func (l logger) Fatalf(format string, args ...any) { l.watch.Fatalf(format, args...) }

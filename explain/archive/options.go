@@ -9,6 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/vigil-cds/vigil/internal/disk"
 )
 
 // Options configures an Archive. The zero value works.
@@ -21,6 +23,10 @@ type Options struct {
 	// Logger takes what Pebble has to say: errors as errors, everything else at debug. No key and no value
 	// is logged. Nil logs nothing.
 	Logger *slog.Logger
+	// Fatal is called once, with what to do about it, when the disk fails or Pebble cannot go on. It should
+	// end the process: the database can do nothing more, and the log has everything that it has not. When it
+	// returns, or is nil, there is a panic.
+	Fatal func(error)
 	// Registerer takes the archive's metrics, which Close unregisters. Two archives of one process need
 	// registerers that set them apart, such as prometheus.WrapRegistererWith. Nil measures nothing.
 	Registerer prometheus.Registerer
@@ -51,13 +57,13 @@ func (o Options) Validate() error {
 
 // pebble builds Pebble's options. Pebble takes memtables out of the block cache's budget, so the cache
 // is all of the memory.
-func (o Options) pebble(m *metrics) *pebble.Options {
+func (o Options) pebble(m *metrics, w *disk.Watch) *pebble.Options {
 	memory := o.Memory
 	if memory == 0 {
 		memory = DefaultMemory
 	}
 	p := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          w.FS(o.FS),
 		FormatMajorVersion:          pebble.FormatNewest,
 		CacheSize:                   memory,
 		MemTableSize:                uint64(min(max(memory/memTables, smallestMemTable), largestMemTable)),
@@ -70,7 +76,7 @@ func (o Options) pebble(m *metrics) *pebble.Options {
 		CompactionConcurrencyRange: func() (int, int) {
 			return 1, max(1, min(4, runtime.GOMAXPROCS(0)/2))
 		},
-		Logger: logger{o.Logger},
+		Logger: logger{o.Logger, w},
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = 8 << 10
@@ -90,8 +96,9 @@ func (o Options) pebble(m *metrics) *pebble.Options {
 		WriteStallEnd:   m.stallEnd,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			// The bounds and the details hold keys. The read that met it returns ErrCorrupt.
-			logger{o.Logger}.log(slog.LevelError, "the explain archive has a corrupt file", "file", i.Path)
+			logger{o.Logger, w}.log(slog.LevelError, "the explain archive has a corrupt file", "file", i.Path)
 		},
 	}
+	w.Listen(p.EventListener)
 	return p
 }
