@@ -128,6 +128,7 @@ type engine struct {
 	writer       *processor.Writer
 	explanations *explanations // nil without the explain role
 	cluster      *cluster
+	checkpoints  *checkpoints
 	config       processor.Config
 	simulated    bool
 	parameters   config.Parameters // which every set that is activated here is given
@@ -205,6 +206,9 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	if e.writer, err = processor.NewWriter(e.config); err != nil {
 		return nil, err
 	}
+	if e.checkpoints, err = newCheckpoints(e, c.Data); err != nil {
+		return nil, err
+	}
 	if err := e.startCluster(); err != nil {
 		return nil, err
 	}
@@ -273,6 +277,9 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,
 		WriteTimeout: c.HTTP.WriteTimeout, IdleTimeout: c.HTTP.IdleTimeout, DrainTimeout: c.HTTP.DrainTimeout,
+	}
+	if e.checkpoints != nil {
+		o.Checkpoints = e.checkpoints
 	}
 	if e.processor != nil {
 		o.Partitions = e.processor.Partitions

@@ -94,6 +94,7 @@ type Options struct {
 	Degraded     func() string                      // why the service, though ready, is not to be relied on; "" or nil func: it is
 	Version      Version
 	Simulated    bool                // clock: log: events carry the instant at which they are recorded
+	Checkpoints  Checkpoints         // nil: there is nothing to back up
 	Gatherer     prometheus.Gatherer // what /metrics shows; nil: nothing
 	Registerer   prometheus.Registerer
 	Logger       *slog.Logger
@@ -139,6 +140,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Degraded == nil {
 		o.Degraded = func() string { return "" }
+	}
+	if o.Checkpoints == nil {
+		o.Checkpoints = noCheckpoints{}
 	}
 	if o.Explanations == nil {
 		o.Explanations = unserved{}
@@ -240,6 +244,8 @@ func (s *Server) routes() []route {
 		{"/v1/rules", methods{"GET": s.getRules}},
 		{"/v1/rules/{rule}/plan", methods{"GET": s.getPlan}},
 		{"/v1/rules/activate", methods{"POST": s.bounded(s.activateRules)}},
+		{"/v1/checkpoints", methods{"POST": s.postCheckpoint}},
+		{"/v1/checkpoints/{id}", methods{"DELETE": s.deleteCheckpoint}},
 		{"/metrics", methods{"GET": s.getMetrics}},
 		{"/livez", methods{"GET": s.getLive}},
 		{"/readyz", methods{"GET": s.getReady}},

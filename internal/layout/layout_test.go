@@ -54,12 +54,13 @@ var arrows = map[string][]string{
 	"internal/packfmt":          {"rules"},
 	"internal/planning":         {"pointer", "rules", "internal/clinical"},
 	"internal/equivalence":      {"explain", "explain/archive", "explain/record", "explain/replay", "pointer", "processor", "rules", "store", "internal/clinical"},
+	"internal/backup":           {},
 	"internal/crashpoint":       {},
 	"internal/disk":             {},
 	"internal/crash":            {"processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
 	"internal/bench/volume":     {"internal/clinical"},
-	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "processor/secure", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/bench", "internal/bench/volume",
+	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "processor/secure", "rules", "rules/packs", "rules/schema", "store", "internal/api", "internal/backup", "internal/bench", "internal/bench/volume",
 		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/planning", "internal/rulesrun", "internal/rulestest", "internal/ucum", "internal/ward"},
 }
 
