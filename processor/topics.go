@@ -23,6 +23,7 @@ const (
 	retentionBytes  = "retention.bytes"
 	cleanupPolicy   = "cleanup.policy"
 	maxMessageBytes = "max.message.bytes"
+	minInSync       = "min.insync.replicas"
 	forever         = "-1"
 )
 
@@ -34,14 +35,15 @@ type Topic struct {
 	Retention  time.Duration // 0: for ever
 }
 
-// settings are the topic's settings in Kafka's words. All are stated, because brokers' defaults differ
-// and some lose data.
-func (t Topic) settings() map[string]string {
+// settings are the topic's settings in Kafka's words, for so many copies of it. All are stated, because
+// brokers' defaults differ and some lose data.
+func (t Topic) settings(copies int) map[string]string {
 	s := map[string]string{
 		cleanupPolicy:   "delete",
 		retentionMS:     forever,
 		retentionBytes:  forever,
 		maxMessageBytes: strconv.Itoa(broker.MaxMessageBytes),
+		minInSync:       strconv.Itoa(inSync(copies)),
 	}
 	if t.Compacted {
 		s[cleanupPolicy] = "compact"
@@ -51,6 +53,10 @@ func (t Topic) settings() map[string]string {
 	}
 	return s
 }
+
+// inSync is how many copies must have a record before it is acknowledged: all but one, so that the loss of a
+// broker neither takes what was acknowledged nor stops the writing.
+func inSync(copies int) int { return max(1, copies-1) }
 
 // Topics are all topics of one installation: every name stands here and nowhere else.
 type Topics struct {
@@ -123,6 +129,9 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 		if errors.Is(err, sarama.ErrTopicAlreadyExists) { // another process was quicker
 			continue
 		}
+		if errors.Is(err, sarama.ErrInvalidReplicationFactor) {
+			return fmt.Errorf("creating topic %s: %w: the cluster has fewer than %d brokers up; set the replication to at most their number", topic.Name, err, c.Replication)
+		}
 		if err != nil {
 			return fmt.Errorf("creating topic %s: %w", topic.Name, err)
 		}
@@ -133,7 +142,7 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 func (t Topic) create(admin sarama.ClusterAdmin, replication int) error {
 	detail := &sarama.TopicDetail{NumPartitions: int32(t.Partitions), ReplicationFactor: int16(replication),
 		ConfigEntries: make(map[string]*string)}
-	for name, value := range t.settings() {
+	for name, value := range t.settings(replication) {
 		detail.ConfigEntries[name] = &value
 	}
 	return admin.CreateTopic(t.Name, detail, false)
@@ -148,8 +157,9 @@ func (t Topic) compare(admin sarama.ClusterAdmin, have sarama.TopicDetail) error
 		fault("it has %d partitions and %d are configured; set the number of partitions to %[3]d, since patients cannot be moved between partitions, or choose another topic prefix",
 			have.NumPartitions, t.Partitions)
 	}
+	wanted := t.settings(int(have.ReplicationFactor))
 	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: t.Name,
-		ConfigNames: slices.Sorted(maps.Keys(t.settings()))})
+		ConfigNames: slices.Sorted(maps.Keys(wanted))})
 	if err != nil {
 		return fmt.Errorf("reading the settings of topic %s: %w", t.Name, err)
 	}
@@ -157,13 +167,17 @@ func (t Topic) compare(admin sarama.ClusterAdmin, have sarama.TopicDetail) error
 	for _, e := range entries {
 		settings[e.Name] = e.Value
 	}
-	for name, want := range t.settings() {
+	for name, want := range wanted {
 		got, known := settings[name]
 		switch {
 		case !known || got == want:
 			continue
 		case name == maxMessageBytes:
 			if n, err := strconv.Atoi(got); err == nil && n >= broker.MaxMessageBytes {
+				continue
+			}
+		case name == minInSync:
+			if n, err := strconv.Atoi(got); err == nil && n >= inSync(int(have.ReplicationFactor)) {
 				continue
 			}
 		case name == retentionMS && t.Retention > 0:

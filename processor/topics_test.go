@@ -6,6 +6,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 func TestTopicsAreCreatedToKeepTheirRecords(t *testing.T) {
@@ -41,7 +42,35 @@ func TestTopicsAreCreatedToKeepTheirRecords(t *testing.T) {
 		require.Equal(t, want.retained, settings[retentionMS], name)
 		require.Equal(t, "-1", settings[retentionBytes], name)
 		require.Equal(t, "33554432", settings[maxMessageBytes], name)
+		require.Equal(t, "1", settings[minInSync], name)
 	}
+}
+
+func TestOfThreeCopiesTwoAcknowledge(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	c := Config{Brokers: cluster.ListenAddrs(), Replication: 3, Partitions: 1}.Fill()
+	require.NoError(t, c.Topics().Ensure(t.Context(), c))
+	config, err := c.clientConfig("test")
+	require.NoError(t, err)
+	admin, err := sarama.NewClusterAdmin(c.Brokers, config)
+	require.NoError(t, err)
+	defer admin.Close()
+	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: "vigil-facts", ConfigNames: []string{minInSync}})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, "2", entries[0].Value)
+
+	one, three, forever, large := "1", "3", forever, "33554432"
+	require.NoError(t, admin.AlterConfig(sarama.TopicResource, "vigil-facts", map[string]*string{minInSync: &one, retentionMS: &forever, retentionBytes: &forever, maxMessageBytes: &large}, false))
+	require.ErrorContains(t, c.Topics().Ensure(t.Context(), c), "vigil-facts: its min.insync.replicas is 1 and must be 2, or data would be lost")
+	require.NoError(t, admin.AlterConfig(sarama.TopicResource, "vigil-facts", map[string]*string{minInSync: &three, retentionMS: &forever, retentionBytes: &forever, maxMessageBytes: &large}, false))
+	require.NoError(t, c.Topics().Ensure(t.Context(), c), "more is left to whoever wants it")
+
+	c.Prefix, c.Replication = "many-", 4
+	require.ErrorContains(t, c.Topics().Ensure(t.Context(), c), "fewer than 4 brokers")
 }
 
 func TestATopicThatWouldLoseDataIsRefused(t *testing.T) {
