@@ -162,6 +162,9 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 		{"kafka.sasl.token_file", "to OAUTHBEARER", secured(func(k *Kafka) { k.SASL.TokenFile = "token" })},
 		{"kafka.sasl.token_url", "set one of", secured(func(k *Kafka) { k.SASL = KafkaSASL{Mechanism: SASLOAuthBearer} })},
 		{"kafka.sasl.token_url", "https://", secured(func(k *Kafka) { k.SASL.Mechanism, k.SASL.TokenURL = SASLOAuthBearer, "http://login.example.org/token" })},
+		{"kafka.sasl.token_url", "https://", secured(func(k *Kafka) {
+			k.SASL.Mechanism, k.SASL.TokenURL = SASLOAuthBearer, "https://id:secret@login.example.org/token"
+		})},
 		{"kafka.listen", "leave kafka.brokers out", func(c *Config) { c.Kafka.Listen, c.Kafka.Brokers = 9092, []string{"kafka-1:9092"} }},
 		{"kafka.prefix", "letters", func(c *Config) { c.Kafka.Prefix = "a b" }},
 		{"kafka.instance", "letters", func(c *Config) { c.Kafka.Instance = "a/b" }},

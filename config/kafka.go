@@ -3,7 +3,6 @@ package config
 import (
 	"net"
 	"net/url"
-	"strconv"
 )
 
 // KafkaTLS says how brokers and this process show each other who they are.
@@ -60,7 +59,7 @@ func (v *validation) kafkaSecurity(k *Kafka) {
 	for key, text := range map[string]string{"kafka.sasl.token_url": s.TokenURL, "kafka.sasl.token_file": s.TokenFile} {
 		v.check(key, oauth || text == "", s.Mechanism+" uses no token", "leave it out, or set kafka.sasl.mechanism to "+SASLOAuthBearer)
 	}
-	v.check("kafka.sasl.token_url", s.TokenURL == "" || secretEndpoint(s.TokenURL), strconv.Quote(s.TokenURL)+" is not a URL that a secret may be sent to", "write it as https://login.example.org/token")
+	v.check("kafka.sasl.token_url", s.TokenURL == "" || secretEndpoint(s.TokenURL), "it is not a URL that a secret may be sent to", "write it as https://login.example.org/token, with no secret in it")
 	if oauth && s.TokenURL == "" {
 		return
 	}
@@ -68,10 +67,11 @@ func (v *validation) kafkaSecurity(k *Kafka) {
 	v.check("kafka.sasl.password_file", (s.Password == "") != (s.PasswordFile == ""), "a password comes from one place", "set one of kafka.sasl.password_file and VIGIL_KAFKA_SASL_PASSWORD")
 }
 
-// secretEndpoint says whether a secret may be sent there: over TLS, or without leaving this machine.
+// secretEndpoint says whether a secret may be sent there, over TLS or without leaving this machine, and none
+// is in the URL itself.
 func secretEndpoint(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Host == "" || u.User != nil {
 		return false
 	}
 	ip := net.ParseIP(u.Hostname())

@@ -77,6 +77,10 @@ func TestARefusalSaysWhatToChange(t *testing.T) {
 	ours := broker(t, pki.Certificate(t, "127.0.0.1"))
 	elsewhere := broker(t, pki.Certificate(t, "kafka.example.org"))
 
+	wary, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pki.Certificate(t, "127.0.0.1")}, ClientAuth: tls.RequireAnyClientCert}))
+	require.NoError(t, err)
+	defer wary.Close()
+
 	trusted := secure.TLS{CA: written(t, pki.PEM)}
 	vigil := secure.SASL{Mechanism: secure.ScramSHA512, User: "vigil", Password: "right"}
 	for name, c := range map[string]struct {
@@ -89,8 +93,9 @@ func TestARefusalSaysWhatToChange(t *testing.T) {
 		"another name":                   {secure.Options{TLS: trusted, SASL: vigil}, elsewhere, "kafka.tls.server_name"},
 		"no such mechanism": {secure.Options{TLS: trusted, SASL: secure.SASL{Mechanism: secure.OAuthBearer, TokenFile: written(t, "token")}},
 			ours, "kafka.sasl.mechanism"},
-		"no login": {secure.Options{TLS: trusted}, ours, "kafka.sasl.mechanism"},
-		"no TLS":   {secure.Options{}, ours, "kafka.tls.ca"},
+		"no certificate": {secure.Options{TLS: trusted}, wary.ListenAddrs()[0], "kafka.tls.cert and kafka.tls.key"},
+		"no login":       {secure.Options{TLS: trusted}, ours, "kafka.sasl.mechanism"},
+		"no TLS":         {secure.Options{}, ours, "kafka.tls.ca"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := reach(t, c.options, c.address)

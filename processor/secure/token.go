@@ -39,8 +39,11 @@ func (s SASL) provider(secret string) (sarama.AccessTokenProvider, error) {
 	}
 	transport.DisableKeepAlives = true // a token lasts longer than a connection would be kept
 	return &grantedTokens{url: s.TokenURL, id: s.User, secret: secret, scopes: s.Scopes, extensions: s.Extensions, now: time.Now,
-		client: &http.Client{Transport: transport, Timeout: 10 * time.Second}}, nil
+		client: &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: stay}}, nil
 }
+
+// stay follows no redirect: the secret is for the endpoint that was named.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // fileTokens reads a token from a file each time.
 type fileTokens struct {

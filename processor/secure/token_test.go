@@ -34,6 +34,10 @@ func TestATokenIsAskedForByTheClientsCredentialsAndKept(t *testing.T) {
 		id, secret, _ := r.BasicAuth()
 		id, _ = url.QueryUnescape(id)
 		secret, _ = url.QueryUnescape(secret)
+		if id == "moved" {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			return
+		}
 		if id != "vigil: 1" || secret != "s%cret+" || r.FormValue("grant_type") != "client_credentials" || r.FormValue("scope") != "kafka write" {
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprint(w, `{"error":"invalid_client","error_description":"who is this?"}`)
@@ -64,6 +68,11 @@ func TestATokenIsAskedForByTheClientsCredentialsAndKept(t *testing.T) {
 	require.ErrorIs(t, err, secure.ErrToken)
 	require.ErrorContains(t, err, "401 Unauthorized: invalid_client who is this?")
 	require.NotContains(t, err.Error(), "wr0ng")
+
+	s.User, asked = "moved", 0
+	_, err = provider(t, s).Token()
+	require.ErrorContains(t, err, "307")
+	require.Equal(t, 1, asked, "the secret is sent nowhere else")
 }
 
 func TestAnAnswerWithoutATokenIsAnError(t *testing.T) {
