@@ -76,6 +76,7 @@ type HTTP struct {
 	WriteTimeout time.Duration `koanf:"write_timeout" doc:"Longest from the end of a request's headers to the end of the answer; it has to exceed max_wait."`
 	IdleTimeout  time.Duration `koanf:"idle_timeout" doc:"Longest that a connection is kept open between two requests."`
 	MaxWait      time.Duration `koanf:"max_wait" doc:"Longest that a read waits for min_position, whatever its timeout= asks for."`
+	MaxLogWait   time.Duration `koanf:"max_log_wait" doc:"Longest that a write waits for the log to acknowledge it; then it is answered 503 and is to be sent again. An election of brokers takes up to twenty seconds."`
 	DrainTimeout time.Duration `koanf:"drain_timeout" doc:"Longest that requests under way are given to finish when the service is told to stop."`
 }
 
@@ -127,6 +128,7 @@ func Default() Config {
 			WriteTimeout: 60 * time.Second,
 			IdleTimeout:  2 * time.Minute,
 			MaxWait:      30 * time.Second,
+			MaxLogWait:   20 * time.Second,
 			DrainTimeout: 20 * time.Second,
 		},
 		Log: Log{Level: "info", Format: FormatText},

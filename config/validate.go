@@ -86,10 +86,15 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.atLeast("http.write_timeout", c.HTTP.WriteTimeout, time.Second)
 	v.atLeast("http.idle_timeout", c.HTTP.IdleTimeout, time.Second)
 	v.atLeast("http.max_wait", c.HTTP.MaxWait, 0)
+	v.atLeast("http.max_log_wait", c.HTTP.MaxLogWait, 100*time.Millisecond)
 	v.atLeast("http.drain_timeout", c.HTTP.DrainTimeout, 0)
 	v.check("http.write_timeout", c.HTTP.WriteTimeout > c.HTTP.MaxWait,
 		fmt.Sprintf("%v does not exceed http.max_wait, %v, so that a read which waits would be cut off", c.HTTP.WriteTimeout, c.HTTP.MaxWait),
 		"raise it, or lower http.max_wait")
+
+	v.check("http.write_timeout", c.HTTP.WriteTimeout > c.HTTP.MaxLogWait,
+		fmt.Sprintf("%v does not exceed http.max_log_wait, %v, so that a write which waits would be cut off", c.HTTP.WriteTimeout, c.HTTP.MaxLogWait),
+		"raise it, or lower http.max_log_wait")
 
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, FormatText, FormatJSON)

@@ -275,7 +275,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		Cluster: e.cluster, Self: c.Advertise, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
-		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, ReadTimeout: c.HTTP.ReadTimeout,
+		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, MaxLogWait: c.HTTP.MaxLogWait, ReadTimeout: c.HTTP.ReadTimeout,
 		WriteTimeout: c.HTTP.WriteTimeout, IdleTimeout: c.HTTP.IdleTimeout, DrainTimeout: c.HTTP.DrainTimeout,
 	}
 	if e.checkpoints != nil {

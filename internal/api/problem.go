@@ -68,7 +68,8 @@ func (r *refusal) write(w http.ResponseWriter, asFHIR bool) {
 // unavailable is the answer when the log cannot be written: nothing is lost if the caller tries again.
 func unavailable() *refusal {
 	r := refuse(http.StatusServiceUnavailable, "log-unavailable", "transient", "the log cannot be written at this moment",
-		"send the same request again; what was kept of it already is not taken twice")
+		"send the same request again; what was kept of it already is not taken twice. "+
+			"If this lasts, see that all brokers run and that as many replicas are in sync as the topics ask for")
 	r.retryAfter = 1
 	return r
 }

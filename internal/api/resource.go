@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -155,7 +156,9 @@ func (s *Server) remember(typ, id, patient string, version clinical.Version) {
 // write puts the events into the log and their positions into the answer's header. It is false when the
 // log did not take them; that is answered then.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, events []processor.Event, asFHIR bool) ([]processor.Position, bool) {
-	positions, err := s.options.Log.Write(r.Context(), events)
+	ctx, cancel := context.WithTimeout(r.Context(), s.options.MaxLogWait)
+	defer cancel()
+	positions, err := s.options.Log.Write(ctx, events)
 	switch {
 	case errors.Is(err, processor.ErrTooLarge):
 		refuse(http.StatusRequestEntityTooLarge, "too-large", "too-long", "what it says of one patient is larger than the log takes at once",

@@ -105,6 +105,7 @@ type Options struct {
 	MaxPage         int           // alerts or explanations a page; 1,000
 	MaxInFlight     int           // requests with a body at once; 32
 	MaxWait         time.Duration // for min_position; 30 s
+	MaxLogWait      time.Duration // for the log to take a write; 20 s
 	ReadTimeout     time.Duration // of the request; 30 s
 	WriteTimeout    time.Duration // of the answer; 60 s
 	IdleTimeout     time.Duration // between requests; 2 min
@@ -125,6 +126,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxPage, 1000)
 	setDefault(&o.MaxInFlight, 32)
 	setDefault(&o.MaxWait, 30*time.Second)
+	setDefault(&o.MaxLogWait, 20*time.Second)
 	setDefault(&o.ReadTimeout, 30*time.Second)
 	setDefault(&o.WriteTimeout, time.Minute)
 	setDefault(&o.IdleTimeout, 2*time.Minute)
