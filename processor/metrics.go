@@ -64,15 +64,27 @@ func newMetrics(r prometheus.Registerer) (*metricSet, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.intake, m.facts, m.deadLetters, m.apply, m.timers, m.transitions, m.alerts,
-		m.ticks, m.replayed, m.restarts, m.refusedSets, m.lag} {
-		if err := r.Register(c); err != nil {
-			m.close()
-			return nil, fmt.Errorf("registering the processor's metrics: %w", err)
+	all := []prometheus.Collector{m.intake, m.facts, m.deadLetters, m.apply, m.timers, m.transitions, m.alerts,
+		m.ticks, m.replayed, m.restarts, m.refusedSets, m.lag}
+	if err := m.register(all...); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// register adds metrics until close.
+func (m *metricSet) register(all ...prometheus.Collector) error {
+	for _, c := range all {
+		if m.registry == nil {
+			return nil
+		}
+		if err := m.registry.Register(c); err != nil {
+			return fmt.Errorf("registering the processor's metrics: %w", err)
 		}
 		m.registered = append(m.registered, c)
 	}
-	return m, nil
+	return nil
 }
 
 func (m *metricSet) count(kind, outcome string, n int) {

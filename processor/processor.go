@@ -118,6 +118,9 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 				return nil, err
 			}
 		}
+		if err := p.metrics.register(newPartitionCollector(p.Partitions)); err != nil {
+			return nil, err
+		}
 		p.joined.Go(func() { p.rules.directory.Run(running) })
 		p.joined.Go(func() { p.rules.standbys(running) })
 		warm := func() []int32 { return p.rules.warmUp(running) }
