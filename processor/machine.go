@@ -65,7 +65,7 @@ func (m *Machine) use(hash string) error {
 }
 
 // Apply applies the record at this offset of the facts log: timers that are due, then the record, in one
-// batch. When the row of the record's own patient changes, set is called with its stored form inside the
+// batch. A record of an event that has had one states nothing. When the row of the record's own patient changes, set is called with its stored form inside the
 // batch. A record at or below the position changes nothing, but set is called once more with the row as
 // it stands, so that a table write lost in a crash heals. An error leaves the state as it was.
 func (m *Machine) Apply(rec *clinical.Record, offset int64, set func(row []byte) error) error {
@@ -84,9 +84,11 @@ func (m *Machine) Apply(rec *clinical.Record, offset int64, set func(row []byte)
 	defer func() { b.Discard() }()
 	state = m.store.State() // timers and the sweep have been committed on the way
 	state.Facts, state.Clock = offset, clock
-	state.Events = max(state.Events, rec.EventOffset)
+	answered, repeat := clinical.Answered{Last: state.Events, Missing: state.Missing}.Take(rec.EventOffset)
+	state.Events, state.Missing = answered.Last, answered.Missing
 	activated := ""
 	switch {
+	case repeat: // its event has had one
 	case rec.Activation != nil:
 		if activated, err = m.activate(b, rec.Activation, &state); err != nil {
 			return err

@@ -100,7 +100,12 @@ func (s *State) appendTo(b []byte) []byte {
 	}
 	b = append(b, sweeping)
 	b = appendString(b, s.Sweep)
-	return binary.AppendUvarint(b, s.Outbox)
+	b = binary.AppendUvarint(b, s.Outbox)
+	for _, g := range s.Missing { // hardly ever any
+		b = binary.AppendVarint(b, g.First)
+		b = binary.AppendVarint(b, g.Last)
+	}
+	return b
 }
 
 func decodeState(b []byte) (State, bool) {
@@ -108,6 +113,9 @@ func decodeState(b []byte) (State, bool) {
 	s := State{Facts: d.varint(), Events: d.varint(), Clock: d.instant(), RuleSet: d.string(),
 		Activated: d.instant(), ActivationOffset: d.varint(), Sweeping: d.byte() != 0,
 		Sweep: d.string(), Outbox: d.uvarint()}
+	for len(d.b) > 0 && !d.bad {
+		s.Missing = append(s.Missing, clinical.Gap{First: d.varint(), Last: d.varint()})
+	}
 	return s, d.done()
 }
 

@@ -22,6 +22,7 @@ type State struct {
 	ActivationOffset int64            // offset of its activation record; -1 before
 	Sweeping         bool             // patients are being moved to the active rule set
 	Sweep            string           // the last patient that the sweep has reached; "" none yet
+	Missing          []clinical.Gap   // events before Events whose facts record has not come (see clinical.Answered)
 	Outbox           uint64           // number of the next alert record; kept by Batch, SetState does not change it
 }
 

@@ -17,6 +17,7 @@ type State struct {
 	Sweep       string           // patients up to this id have been brought past the last activation; meaningful while Sweeping
 	Sweeping    bool
 	Followed    clinical.Instant // every patient has been followed at least to here; clinical.Never at first
+	Missing     []clinical.Gap   // events before Events whose facts record has not come (see clinical.Answered)
 	Explained   int64            // transitions explained so far
 	Outbox      uint64           // number that the next outgoing explanation gets; kept by Batch.Explain
 
@@ -55,7 +56,12 @@ func (s *State) appendMachine(b []byte) []byte {
 	b = append(b, sweeping)
 	b = binary.AppendVarint(b, int64(s.Followed))
 	b = binary.AppendVarint(b, s.Explained)
-	return binary.AppendUvarint(b, s.Outbox)
+	b = binary.AppendUvarint(b, s.Outbox)
+	for _, g := range s.Missing { // hardly ever any
+		b = binary.AppendVarint(b, g.First)
+		b = binary.AppendVarint(b, g.Last)
+	}
+	return b
 }
 
 // decodeMachine sets the machine's half.
@@ -70,6 +76,10 @@ func (s *State) decodeMachine(b []byte) bool {
 	}
 	s.Sweep, s.Sweeping = d.string(), d.byte() != 0
 	s.Followed, s.Explained, s.Outbox = d.instant(), d.varint(), d.uvarint()
+	s.Missing = nil
+	for len(d.b) > 0 && !d.bad {
+		s.Missing = append(s.Missing, clinical.Gap{First: d.varint(), Last: d.varint()})
+	}
 	return d.done()
 }
 

@@ -96,8 +96,10 @@ func (m *Machine) Apply(ctx context.Context, batch []Entry) (facts int, err erro
 		e := &entry{Entry: raw, record: m.decode(raw)}
 		e.clock = max(m.state.Clock, e.record.Recorded)
 		m.state.Facts, m.state.Clock = e.Offset, e.clock
-		m.state.Events = max(m.state.Events, e.record.EventOffset)
+		answered, repeat := clinical.Answered{Last: m.state.Events, Missing: m.state.Missing}.Take(e.record.EventOffset)
+		m.state.Events, m.state.Missing = answered.Last, answered.Missing
 		switch {
+		case repeat: // its event has had one
 		case e.record.Activation != nil:
 			m.activate(b, e)
 		case len(e.record.Assertions) > 0:
