@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -55,10 +56,12 @@ func TestAStoreWhoseDiskFailsSaysSoAndStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			under := vfs.NewMem()
+			under := vfs.NewCrashableMem()
 			broken := errorfs.Wrap(under, on)
 			said := make(chan error, 1)
+			var left *vfs.MemFS
 			fatal := func(err error) {
+				left = under.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
 				said <- err
 				select {} // as a process that is ending
 			}
@@ -98,8 +101,6 @@ func TestAStoreWhoseDiskFailsSaysSoAndStops(t *testing.T) {
 			require.ErrorIs(t, failure, disk.ErrFailed)
 			require.ErrorContains(t, failure, "start again")
 
-			// What the process had not closed, the system closes.
-			left := afterDeath(t, under)
 			again := open(t, Options{FS: left, Memory: MinMemory})
 			p := openPartition(t, again, 0)
 			at := p.State().Facts
