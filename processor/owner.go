@@ -73,8 +73,10 @@ func (o *owner) open(ctx context.Context) error {
 	caught := make(chan struct{})
 	o.caught.Store(&caught)
 	ctx, o.stop = context.WithCancel(ctx)
-	sender := &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
-		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
+	alerts := o.role.topics.Alerts.Name
+	sender := &outboxSender{partition: o.partition, store: o.store, topic: alerts,
+		producer: &orderedProducer{client: o.role.client, topic: alerts, partition: o.partition},
+		log:      o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
 	o.joined.Go(func() {
 		if !o.recover(ctx, from, end) {
 			return

@@ -153,17 +153,13 @@ const rosterEvery = time.Second
 // prepareRules makes what the rules role needs beside goka.
 func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) error {
 	c := p.config
-	alerts, err := c.clientConfig("alerts")
-	if err != nil {
-		return err
-	}
 	control, err := c.clientConfig("control")
 	if err != nil {
 		return err
 	}
 	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
 		client: p.client, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
-		alerts: newProducer(c.Brokers, alerts), control: newProducer(c.Brokers, control),
+		control:   newProducer(c.Brokers, control),
 		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{}),
 		recovers: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 	p.rules = r
@@ -305,7 +301,6 @@ func (p *Processor) Close() error {
 		}
 		var faults []error
 		if r := p.rules; r != nil {
-			r.alerts.close()
 			r.control.close()
 		}
 		for _, r := range p.readers {
