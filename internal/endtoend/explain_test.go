@@ -108,7 +108,7 @@ func history(t *testing.T, paths []string) []told {
 // and no other is.
 func TestEveryTransitionOfTheSyntheaPatientsIsExplained(t *testing.T) {
 	all := history(t, synthea(t))
-	s := serve(t, t.TempDir(), "--rules", packs, "--clock", "log")
+	s := serve(t, t.TempDir(), "--rules", packs, "--clock", "log", "--explain-share", "100")
 	for chunk := range slices.Chunk(all, 200) {
 		type request struct {
 			Method string `json:"method"`
@@ -183,7 +183,7 @@ func TestEveryTransitionOfTheICUStaysIsExplained(t *testing.T) {
 		hours = max(hours, len(rows)-1)
 	}
 	slices.Sort(names)
-	s := serve(t, t.TempDir(), "--rules", packs, "--clock", "log")
+	s := serve(t, t.TempDir(), "--rules", packs, "--clock", "log", "--explain-share", "100")
 	admission := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	facts := 0
 	for hour := 1; hour <= hours; hour++ {
