@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -24,6 +25,7 @@ const (
 	cleanupPolicy   = "cleanup.policy"
 	maxMessageBytes = "max.message.bytes"
 	minInSync       = "min.insync.replicas"
+	timestampAfter  = "message.timestamp.after.max.ms"
 	forever         = "-1"
 )
 
@@ -125,7 +127,7 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 			faults = append(faults, topic.compare(admin, have))
 			continue
 		}
-		err := topic.create(admin, c.Replication)
+		err := topic.create(admin, c.Replication, c.wall())
 		if errors.Is(err, sarama.ErrTopicAlreadyExists) { // another process was quicker
 			continue
 		}
@@ -139,11 +141,21 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 	return errors.Join(faults...)
 }
 
-func (t Topic) create(admin sarama.ClusterAdmin, replication int) error {
+// create makes the topic. Where time is simulated it may be ahead of the brokers': those that bound by how much,
+// an hour unless told otherwise, are told.
+func (t Topic) create(admin sarama.ClusterAdmin, replication int, wall bool) error {
 	detail := &sarama.TopicDetail{NumPartitions: int32(t.Partitions), ReplicationFactor: int16(replication),
 		ConfigEntries: make(map[string]*string)}
 	for name, value := range t.settings(replication) {
 		detail.ConfigEntries[name] = &value
+	}
+	if !wall {
+		anyTime := strconv.Itoa(math.MaxInt64)
+		detail.ConfigEntries[timestampAfter] = &anyTime
+		if err := admin.CreateTopic(t.Name, detail, false); !errors.Is(err, sarama.ErrInvalidConfig) {
+			return err
+		}
+		delete(detail.ConfigEntries, timestampAfter) // a broker that does not know it has no such bound
 	}
 	return admin.CreateTopic(t.Name, detail, false)
 }
