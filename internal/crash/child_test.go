@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vigil-cds/vigil/internal/crashpoint"
+	"github.com/vigil-cds/vigil/processor"
 )
 
 // built makes the vigil command with the points in it, once for all tests.
@@ -131,27 +132,34 @@ func (c *child) killed(t *testing.T) {
 	}
 }
 
+// reached is how far each partition of the log is known to have come.
+type reached []processor.Position
+
+func (r *reached) String() string { return processor.FormatPositions(*r) }
+
 // post sends observations; false when they were not acknowledged.
-func (c *child) post(url string, body []byte) (position string, ok bool) {
+func (c *child) post(url string, body []byte, r *reached) bool {
 	resp, err := c.alive.Post(url+"/v1/observations", "application/x-ndjson", bytes.NewReader(body))
 	if err != nil {
-		return "", false
+		return false
 	}
 	defer resp.Body.Close()
 	var answer struct{ Position string }
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusOK {
-		return "", false
+		return false
 	}
-	return answer.Position, true
+	positions, err := processor.ParsePositions(answer.Position)
+	*r = processor.Latest(append(*r, positions...))
+	return err == nil
 }
 
 // answer is all that there is to say of a patient, without what differs from one log to another.
-func (c *child) answer(t *testing.T, url, patient, now, position string) string {
+func (c *child) answer(t *testing.T, url, patient, now string, r *reached) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		url+"/v1/patients/"+patient+"/alerts?all=true&timeout=30s&now="+now+"&min_position="+position, nil)
+		url+"/v1/patients/"+patient+"/alerts?all=true&timeout=30s&now="+now+"&min_position="+r.String(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

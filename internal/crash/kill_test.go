@@ -93,21 +93,7 @@ func (w *where) count(name string) {
 // again over what it left. In the end it holds, answers and has sent what it would have, had it never been
 // disturbed.
 func TestAKillChangesNothing(t *testing.T) {
-	rules := filepath.Join(t.TempDir(), "monitor.yaml")
-	if err := os.WriteFile(rules, []byte(pack), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w := &workload{args: []string{"--clock", "log", "--rules", rules, "--roles", "intake,rules", "--kafka-partitions", fmt.Sprint(partitions)}}
-	var end time.Time
-	w.bodies, w.patients, end = monitored(requests)
-	w.now = end.Add(30 * time.Minute).Format(time.RFC3339)
-	data := t.TempDir()
-	w.answers = w.finish(t, data, 0)
-	w.transitions = inspect(t, data, partitions)
-	if n := total(w.transitions); n < 100 {
-		t.Fatalf("only %d transitions: the runs would prove little", n)
-	}
-
+	w := undisturbedly(t)
 	began, ends := time.Now(), &where{killed: map[string]int{}}
 	t.Run("runs", func(t *testing.T) {
 		for n := 0; n*killsPerRun < *kills; n++ {
@@ -124,6 +110,32 @@ func TestAKillChangesNothing(t *testing.T) {
 	t.Logf("%d kills in %s, %d transitions in each run: %v", all, time.Since(began).Round(time.Millisecond), total(w.transitions), ends.killed)
 }
 
+// undisturbedly runs the workload in a child that nothing happens to.
+func undisturbedly(t *testing.T) *workload {
+	t.Helper()
+	w := &workload{args: []string{"--clock", "log", "--rules", packFile(t), "--roles", "intake,rules", "--kafka-partitions", fmt.Sprint(partitions)}}
+	var end time.Time
+	w.bodies, w.patients, end = monitored(requests)
+	w.now = end.Add(30 * time.Minute).Format(time.RFC3339)
+	data := t.TempDir()
+	w.answers = w.finish(t, data, 0, new(reached))
+	w.transitions = inspect(t, data, partitions)
+	if n := total(w.transitions); n < 100 {
+		t.Fatalf("only %d transitions: the runs would prove little", n)
+	}
+	return w
+}
+
+// packFile writes the rules.
+func packFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "monitor.yaml")
+	if err := os.WriteFile(path, []byte(pack), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func total(transitions map[string][]string) (n int) {
 	for _, all := range transitions {
 		n += len(all)
@@ -132,22 +144,21 @@ func total(transitions map[string][]string) (n int) {
 }
 
 // finish feeds what is left to a child that is not killed, and returns its answers.
-func (w *workload) finish(t *testing.T, data string, sent int) map[string]string {
+func (w *workload) finish(t *testing.T, data string, sent int, r *reached) map[string]string {
 	t.Helper()
 	c := start(t, data, "", w.args...)
 	url, ok := c.listening(t)
 	if !ok {
 		t.Fatalf("vigil serve ended before it listened: %s\n%s", c.cmd.ProcessState, c.logs.String())
 	}
-	var position string
 	for i, body := range w.bodies[sent:] {
-		if position, ok = c.post(url, body); !ok {
+		if !c.post(url, body, r) {
 			t.Fatalf("request %d was not acknowledged", sent+i)
 		}
 	}
 	answers := map[string]string{}
 	for _, p := range w.patients {
-		answers[p] = c.answer(t, url, p, w.now, position)
+		answers[p] = c.answer(t, url, p, w.now, r)
 	}
 	c.stop(t)
 	return answers
@@ -156,19 +167,25 @@ func (w *workload) finish(t *testing.T, data string, sent int) map[string]string
 // rough is one run over one data directory.
 func (w *workload) rough(t *testing.T, random *rand.Rand, kills int, ends *where) {
 	data := t.TempDir()
-	sent := 0
+	sent, r := 0, new(reached)
 	for left := kills; left > 0; left-- {
 		quota := (len(w.bodies) - 1 - sent) / left
-		sent += w.life(t, data, random, w.bodies[sent:sent+quota], ends)
+		sent += w.life(t, data, random, w.bodies[sent:sent+quota], r, ends)
 	}
-	answers := w.finish(t, data, sent)
+	answers := w.finish(t, data, sent, r)
 	transitions := inspect(t, data, partitions)
+	w.compare(t, fmt.Sprintf("after %d kills", kills), answers, transitions)
+}
+
+// compare holds what a run answered and sent to what comes undisturbed.
+func (w *workload) compare(t *testing.T, when string, answers map[string]string, transitions map[string][]string) {
+	t.Helper()
 	for _, p := range w.patients {
 		if answers[p] != w.answers[p] {
-			t.Errorf("%s: the answer after %d kills is\n%s\nundisturbed it is\n%s", p, kills, answers[p], w.answers[p])
+			t.Errorf("%s: the answer %s is\n%s\nundisturbed it is\n%s", p, when, answers[p], w.answers[p])
 		}
 		if !slices.Equal(transitions[p], w.transitions[p]) {
-			t.Errorf("%s: the transitions after %d kills are\n  %s\nundisturbed they are\n  %s", p, kills,
+			t.Errorf("%s: the transitions %s are\n  %s\nundisturbed they are\n  %s", p, when,
 				strings.Join(transitions[p], "\n  "), strings.Join(w.transitions[p], "\n  "))
 		}
 	}
@@ -178,7 +195,7 @@ func (w *workload) rough(t *testing.T, random *rand.Rand, kills int, ends *where
 }
 
 // life runs one child until it is killed, and returns how many of the requests it acknowledged.
-func (w *workload) life(t *testing.T, data string, random *rand.Rand, bodies [][]byte, ends *where) (sent int) {
+func (w *workload) life(t *testing.T, data string, random *rand.Rand, bodies [][]byte, r *reached, ends *where) (sent int) {
 	t.Helper()
 	point, kill := crashpoint.Point(""), time.Hour
 	if n := random.IntN(len(crashpoint.Points()) + 3); n < len(crashpoint.Points()) {
@@ -207,7 +224,7 @@ func (w *workload) life(t *testing.T, data string, random *rand.Rand, bodies [][
 	if url, ok := c.listening(t); ok {
 		for _, body := range bodies {
 			time.Sleep(pause)
-			if _, ok := c.post(url, body); !ok {
+			if !c.post(url, body, r) {
 				break
 			}
 			sent++
