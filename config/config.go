@@ -8,7 +8,7 @@ import "time"
 // plain data; the slices in it are the holder's own.
 type Config struct {
 	Data       string     `koanf:"data" doc:"Directory for everything that is kept: the store and, without kafka.brokers, the log itself. It is created when it is not there, and belongs to one process at a time."`
-	Listen     string     `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; Vigil itself asks nobody who they are, so put a proxy that does before any wider address."`
+	Listen     string     `koanf:"listen" doc:"Address and port of the HTTP service. The default answers this machine only; for a wider address set http.tls and access, or put a proxy before it that knows who asks."`
 	Advertise  string     `koanf:"advertise" doc:"URL at which the other instances of a cluster reach this one, as http://10.0.0.7:8080: they pass questions about its patients on to it. Empty: the address of listen, when that names one."`
 	Rules      string     `koanf:"rules" doc:"Rule pack, or directory of packs and value sets, to activate at the start when it differs from what is active. Empty: go on with what was activated last."`
 	Parameters Parameters `koanf:"parameters" doc:"The site's own values of parameters of its rule packs, each within the bounds that the pack draws: {renal: {potassium_limit: 5.8}} in a file, renal.potassium_limit=5.8,… elsewhere. They are part of the rule set, and a change of one is a change of the rules."`
@@ -21,6 +21,7 @@ type Config struct {
 	Store   Store             `koanf:"store"`
 	Explain Explain           `koanf:"explain"`
 	Limits  Limits            `koanf:"limits"`
+	Access  Access            `koanf:"access"`
 	HTTP    HTTP              `koanf:"http"`
 	Log     Log               `koanf:"log"`
 }
@@ -78,7 +79,38 @@ type HTTP struct {
 	MaxWait      time.Duration `koanf:"max_wait" doc:"Longest that a read waits for min_position, whatever its timeout= asks for."`
 	MaxLogWait   time.Duration `koanf:"max_log_wait" doc:"Longest that a write waits for the log to acknowledge it; then it is answered 503 and is to be sent again. An election of brokers takes up to twenty seconds."`
 	DrainTimeout time.Duration `koanf:"drain_timeout" doc:"Longest that requests under way are given to finish when the service is told to stop."`
+
+	TLS TLS `koanf:"tls"`
 }
+
+// TLS is how the service and its callers know each other. Files are PEM.
+type TLS struct {
+	Cert       string `koanf:"cert" doc:"Certificate of the service, with those in between. Empty: no TLS. A file that is replaced is used from the next connection on."`
+	Key        string `koanf:"key" doc:"Its private key."`
+	ClientCA   string `koanf:"client_ca" doc:"Who signs the certificates of callers. Empty: callers are asked for none."`
+	ClientAuth string `koanf:"client_auth" doc:"optional: who shows no certificate needs a token. required: nobody gets in without one."`
+	PeerCA     string `koanf:"peer_ca" doc:"Who signs the certificates of the other instances. Empty: whom this machine believes."`
+}
+
+// Access says who may ask what.
+type Access struct {
+	KeysURL           string   `koanf:"keys_url" doc:"JSON Web Key Set of whoever issues tokens. With it, or keys_file, every caller has to show a token; without either, and without http.tls.client_ca, nobody is asked who they are."`
+	KeysFile          string   `koanf:"keys_file" doc:"The same in a file, which is read at the start."`
+	KeysCA            string   `koanf:"keys_ca" doc:"PEM file of who signed the certificate of keys_url. Empty: whom this machine believes."`
+	Issuer            string   `koanf:"issuer" doc:"What the iss of a token must be."`
+	Audience          string   `koanf:"audience" doc:"What the aud of a token must have."`
+	CertificateScopes []string `koanf:"certificate_scopes" doc:"What a caller may who shows a certificate (http.tls.client_ca) and no token: vigil.write, vigil.read, vigil.explain, vigil.admin, or SMART system scopes."`
+	Log               string   `koanf:"log" doc:"File for one line of JSON per request: who asked for which patient. stdout for the process's output, empty for none. SIGHUP begins a new one, after the old one was moved away."`
+	OnLogFailure      string   `koanf:"on_log_failure" doc:"When that cannot be written: answer goes on and counts it, refuse answers 503."`
+}
+
+// The words that Access and TLS take.
+const (
+	AuthOptional = "optional"
+	AuthRequired = "required"
+	LogAnswer    = "answer"
+	LogRefuse    = "refuse"
+)
 
 // Log says what is logged and how. Neither patients nor clinical content are logged at any level.
 type Log struct {
@@ -123,6 +155,7 @@ func Default() Config {
 			Page:                   1000,
 			InFlight:               32,
 		},
+		Access: Access{OnLogFailure: LogAnswer},
 		HTTP: HTTP{
 			ReadTimeout:  30 * time.Second,
 			WriteTimeout: 60 * time.Second,
@@ -130,6 +163,7 @@ func Default() Config {
 			MaxWait:      30 * time.Second,
 			MaxLogWait:   20 * time.Second,
 			DrainTimeout: 20 * time.Second,
+			TLS:          TLS{ClientAuth: AuthOptional},
 		},
 		Log: Log{Level: "info", Format: FormatText},
 	}

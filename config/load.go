@@ -17,6 +17,9 @@ import (
 // FileVariable names the configuration file where --config does not.
 const FileVariable = envPrefix + "CONFIG"
 
+// TokenVariable is for the commands that ask a service: it has the token that they show.
+const TokenVariable = envPrefix + "TOKEN"
+
 const envPrefix = "VIGIL_"
 
 const parametersKey = "parameters"
@@ -171,7 +174,7 @@ func (l *loader) environ(environ []string) {
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
 			key := keys[name]
-			if key == "" && name != FileVariable && !fromKubernetes.MatchString(name) {
+			if key == "" && name != FileVariable && name != TokenVariable && !fromKubernetes.MatchString(name) {
 				l.faults = append(l.faults, Fault{Key: name, Problem: "there is no such variable",
 					Mend: didYouMean(name, l.names(knob.env))})
 			}

@@ -96,6 +96,7 @@ func (c *Config) faults(source map[string]string) Faults {
 		fmt.Sprintf("%v does not exceed http.max_log_wait, %v, so that a write which waits would be cut off", c.HTTP.WriteTimeout, c.HTTP.MaxLogWait),
 		"raise it, or lower http.max_log_wait")
 
+	v.access(c)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, FormatText, FormatJSON)
 	return v.faults
@@ -134,6 +135,28 @@ func (v *validation) address(key, address, example string) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	v.check(key, err == nil, strconv.Quote(address)+" is not host:port", "write it as "+example)
+}
+
+func (v *validation) access(c *Config) {
+	t, a := c.HTTP.TLS, c.Access
+	v.check("http.tls.key", (t.Cert == "") == (t.Key == ""), "a certificate and its key go together", "set http.tls.cert and http.tls.key, or neither")
+	v.check("http.tls.client_ca", t.ClientCA == "" || t.Cert != "", "callers show certificates only to a service that has one", "set http.tls.cert and http.tls.key, too")
+	v.oneOf("http.tls.client_auth", t.ClientAuth, AuthOptional, AuthRequired)
+	v.check("http.tls.client_auth", t.ClientAuth == AuthOptional || t.ClientCA != "", "it is not said whose certificates count", "set http.tls.client_ca")
+	v.check("access.keys_file", a.KeysURL == "" || a.KeysFile == "", "the keys come from one place", "set access.keys_url or access.keys_file, not both")
+	v.check("access.keys_ca", a.KeysCA == "" || a.KeysURL != "", "there is no URL whose certificate it could have signed", "set access.keys_url, or leave it out")
+	if a.KeysURL != "" {
+		u, err := url.Parse(a.KeysURL)
+		local := err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
+		v.check("access.keys_url", err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && local),
+			strconv.Quote(a.KeysURL)+" cannot be trusted with keys", "write it as https://login.example.org/keys")
+	}
+	tokens := a.KeysURL != "" || a.KeysFile != ""
+	v.check("access.issuer", !tokens || a.Issuer != "", "it is not said who issues the tokens", "set it to their iss")
+	v.check("access.audience", !tokens || a.Audience != "", "tokens for other services would be taken", "set it to what their aud names this one by")
+	v.check("access.certificate_scopes", len(a.CertificateScopes) == 0 || t.ClientCA != "", "it is not said whose certificates count", "set http.tls.client_ca")
+	v.check("access.certificate_scopes", t.ClientCA == "" || tokens || len(a.CertificateScopes) > 0, "nobody may do anything", "name what callers with a certificate may, such as vigil.read")
+	v.oneOf("access.on_log_failure", a.OnLogFailure, LogAnswer, LogRefuse)
 }
 
 // url takes what is the beginning of an HTTP request's URL, or nothing.

@@ -29,7 +29,7 @@ func (a *app) alertsCommand() *cobra.Command {
   vigil alerts 123 --output json`,
 		Args: one("PATIENT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := newClient(server, 0)
+			client, err := a.newClient(server, 0)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ func (a *app) alertsCommand() *cobra.Command {
 			return nil
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	c.Flags().StringVar(&now, "now", "", "the instant to answer for, as 2026-03-01T10:00:00Z (default: this instant)")
 	c.Flags().StringVar(&minPosition, "min-position", "", "wait until the answer has seen this position, which a write returned")
 	c.Flags().DurationVar(&timeout, "timeout", 5*time.Second, "how long to wait for --min-position")

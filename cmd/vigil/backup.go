@@ -56,7 +56,7 @@ Run it on the machine of the service, as the user that the service runs as.`,
 			return a.backup(c.Context(), server, data, vault, offline, keep)
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	c.Flags().StringVar(&data, "data", config.Default().Data, "data directory of the service")
 	c.Flags().StringVar(&vault, "to", "", "directory that keeps the backups; it is made when it is not there")
 	c.Flags().BoolVar(&offline, "offline", false, "the service is stopped: copy what it left")
@@ -80,7 +80,7 @@ func (a *app) backup(ctx context.Context, server, data, dir string, offline bool
 	if offline {
 		sources, release, err = stoppedSources(data, &m)
 	} else {
-		sources, release, err = servedSources(ctx, server, data, &m)
+		sources, release, err = a.servedSources(ctx, server, data, &m)
 	}
 	if err != nil {
 		return err
@@ -128,8 +128,8 @@ func (a *app) bytesBar(doing string) (show backup.Progress, done func()) {
 const brokerLog = "broker/log"
 
 // servedSources has the service make a checkpoint. The log comes after it: no state is ahead of its log.
-func servedSources(ctx context.Context, server, data string, m *backup.Manifest) ([]backup.Source, func() error, error) {
-	client, err := newClient(server, 0)
+func (a *app) servedSources(ctx context.Context, server, data string, m *backup.Manifest) ([]backup.Source, func() error, error) {
+	client, err := a.newClient(server, 0)
 	if err != nil {
 		return nil, nil, err
 	}

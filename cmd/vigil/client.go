@@ -3,17 +3,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vigil-cds/vigil/config"
+	"github.com/vigil-cds/vigil/internal/access"
 )
 
 // client talks to a running service. Every request that it sends may be sent again: the service takes
@@ -21,22 +26,57 @@ import (
 type client struct {
 	base  string
 	http  *http.Client
+	token string        // "" shows none
 	retry time.Duration // how long a request is tried again that cannot be answered now; 0: not at all
 }
 
 const defaultServer = "http://127.0.0.1:8080"
 
-func addServerFlag(c *cobra.Command, server *string) {
+func (a *app) addServerFlag(c *cobra.Command, server *string) {
 	c.Flags().StringVar(server, "server", defaultServer, "URL of the service")
+	c.Flags().StringVar(&a.connect.ca, "ca", "", "PEM file of who signed the service's certificate; whom this machine believes unless said")
+	c.Flags().StringVar(&a.connect.cert, "cert", "", "PEM file with a certificate to show to the service")
+	c.Flags().StringVar(&a.connect.key, "key", "", "PEM file with its key")
+	c.Flags().StringVar(&a.connect.tokenFile, "token-file", "", "file with a token to show to the service ["+tokenVariable+" has the token itself]")
 }
 
-func newClient(server string, retry time.Duration) (*client, error) {
+// connect is how a command and the service know each other.
+type connect struct{ ca, cert, key, tokenFile string }
+
+// tokenVariable has the token itself. There is no flag for it: everyone on a machine sees the flags of its processes.
+const tokenVariable = config.TokenVariable
+
+// credentials reads what the flags name.
+func (c connect) credentials() (settings *tls.Config, token string, err error) {
+	if (c.cert == "") != (c.key == "") {
+		return nil, "", misused("--cert and --key go together")
+	}
+	if settings, err = access.Client(c.ca, c.cert, c.key); err != nil {
+		return nil, "", err
+	}
+	token = os.Getenv(tokenVariable)
+	if c.tokenFile != "" {
+		data, err := os.ReadFile(c.tokenFile)
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the token: %w", err)
+		}
+		token = string(data)
+	}
+	return settings, strings.TrimSpace(token), nil
+}
+
+func (a *app) newClient(server string, retry time.Duration) (*client, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, misused("--server %s: write it as %s", server, defaultServer)
 	}
+	settings, token, err := a.connect.credentials()
+	if err != nil {
+		return nil, err
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return &client{base: strings.TrimSuffix(server, "/"), retry: retry,
+	transport.TLSClientConfig = settings
+	return &client{base: strings.TrimSuffix(server, "/"), retry: retry, token: token,
 		http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}, nil
 }
 
@@ -103,6 +143,9 @@ func (c *client) once(ctx context.Context, method, path, contentType string, bod
 	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := c.http.Do(r)
 	if err != nil {

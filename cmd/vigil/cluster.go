@@ -134,5 +134,5 @@ func advertised(c config.Config, listener net.Addr) string {
 	if !ok || address.IP.IsUnspecified() {
 		return ""
 	}
-	return "http://" + address.String()
+	return scheme(c) + "://" + address.String()
 }

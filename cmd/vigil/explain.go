@@ -40,7 +40,7 @@ vigil explain -- status RULE.`,
 			if err := q.check(a.json()); err != nil {
 				return err
 			}
-			client, err := newClient(server, 0)
+			client, err := a.newClient(server, 0)
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ vigil explain -- status RULE.`,
 			return a.printExplained(got.body, q, server)
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	f := c.Flags()
 	f.StringVar(&q.period, "period", "", "when the period begins, of a rule that holds for each one (default: the latest that has begun)")
 	f.StringVar(&q.at, "at", "", "the instant to explain, as 2026-03-01T10:00:00Z (default: this instant)")

@@ -43,7 +43,7 @@ only when it is whole.`,
 					e.query.Set(name, value)
 				}
 			}
-			if e.client, err = newClient(server, 0); err != nil {
+			if e.client, err = a.newClient(server, 0); err != nil {
 				return err
 			}
 			defer e.client.close()
@@ -68,7 +68,7 @@ only when it is whole.`,
 			return nil
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	c.Flags().StringVar(&e.patient, "patient", "", "whose explanations to write")
 	c.Flags().StringVar(&from, "from", "", "only transitions at this instant or later, as 2026-03-01T10:00:00Z")
 	c.Flags().StringVar(&to, "to", "", "only transitions at this instant or earlier")

@@ -23,7 +23,7 @@ func (a *app) explainStatusCommand() *cobra.Command {
   vigil explain status --output json`,
 		Args: subcommandOnly,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := newClient(server, 0)
+			client, err := a.newClient(server, 0)
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ func (a *app) explainStatusCommand() *cobra.Command {
 			return printStatus(a.stdout, &status)
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	return c
 }
 

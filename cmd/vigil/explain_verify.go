@@ -34,13 +34,13 @@ of a chain is held to what it has. The exit code is 1 when a chain is broken.`,
 			return a.verifyFiles(args, patient)
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	c.Flags().StringVar(&patient, "patient", "", "only this patient's (default: everybody's)")
 	return c
 }
 
 func (a *app) verifyServer(c *cobra.Command, server, patient string) error {
-	client, err := newClient(server, 0)
+	client, err := a.newClient(server, 0)
 	if err != nil {
 		return err
 	}

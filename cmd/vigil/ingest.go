@@ -28,7 +28,7 @@ as long as --retry says. With --state, a run that was stopped goes on where it w
   zcat monitor.gz | vigil ingest -`,
 		Args: some("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := newClient(server, retry)
+			client, err := a.newClient(server, retry)
 			if err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ as long as --retry says. With --state, a run that was stopped goes on where it w
 			return err
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	c.Flags().StringVar(&state, "state", "", "file in which to remember how far the files have been sent")
 	c.Flags().DurationVar(&retry, "retry", 2*time.Minute, "how long to try again while the service cannot take a request")
 	return c

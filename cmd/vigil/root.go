@@ -25,6 +25,7 @@ type app struct {
 	stdout, stderr io.Writer
 	output         string // "text" or "json", or what the command has besides
 	started        bool   // the command line was understood
+	connect        connect
 }
 
 // run is the whole program but for the process around it: tests call it. It returns the exit code.

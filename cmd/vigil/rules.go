@@ -66,7 +66,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 				}
 				list = listOf(program)
 			} else {
-				client, err := newClient(server, 0)
+				client, err := a.newClient(server, 0)
 				if err != nil {
 					return err
 				}
@@ -96,7 +96,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 			return a.printParameters(list.Parameters)
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	from = addSiteFlags(c, siteKeys...)
 	c.Flags().BoolVar(&valueSets, "valuesets", false, "list the value sets instead: their codes, versions and users")
 	return c
@@ -155,7 +155,7 @@ in place of what was. A set with faults is refused, and what was active stays.`,
 			if err != nil {
 				return err
 			}
-			client, err := newClient(server, 30*time.Second)
+			client, err := a.newClient(server, 30*time.Second)
 			if err != nil {
 				return err
 			}
@@ -181,6 +181,6 @@ in place of what was. A set with faults is refused, and what was active stays.`,
 			return nil
 		},
 	}
-	addServerFlag(c, &server)
+	a.addServerFlag(c, &server)
 	return c
 }

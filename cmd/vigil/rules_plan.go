@@ -66,7 +66,7 @@ nothing new is stated. --server and --patient ask about the rules that are activ
 			return plan.Write(a.stdout)
 		},
 	}
-	addServerFlag(c, &q.server)
+	a.addServerFlag(c, &q.server)
 	f := c.Flags()
 	f.StringVar(&q.path, "rules", "", "rule pack, or directory of packs and value sets")
 	f.BoolVar(&q.builtin, "builtin", false, "a rule of the packs that this program brings along")
@@ -137,7 +137,7 @@ func (a *app) plan(q *planQuery, id string, now time.Time) (*planning.Plan, erro
 
 // askPlan asks a running service.
 func (a *app) askPlan(c *cobra.Command, q *planQuery, rule string) (*planning.Plan, error) {
-	client, err := newClient(q.server, 0)
+	client, err := a.newClient(q.server, 0)
 	if err != nil {
 		return nil, err
 	}

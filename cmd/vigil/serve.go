@@ -80,6 +80,7 @@ func (a *app) serve(ctx context.Context, c config.Config) (err error) {
 	server := e.server(c, logger)
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer e.wire.reopenOnHangup(logger)()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(stop, listener) }()
 	if err := e.waitReady(ctx); err != nil {
@@ -90,7 +91,7 @@ func (a *app) serve(ctx context.Context, c config.Config) (err error) {
 	if c.Rules == "" && e.ruleless() {
 		logger.Warn("no rules are active; vigil rules activate PATH makes some active")
 	}
-	fmt.Fprintf(a.stdout, "listening on http://%s\n", listener.Addr())
+	fmt.Fprintf(a.stdout, "listening on %s://%s\n", scheme(c), listener.Addr())
 	if err := <-served; err != nil {
 		return fmt.Errorf("serving: %w", err)
 	}
@@ -129,6 +130,7 @@ type engine struct {
 	explanations *explanations // nil without the explain role
 	cluster      *cluster
 	checkpoints  *checkpoints
+	wire         wire
 	config       processor.Config
 	simulated    bool
 	parameters   config.Parameters // which every set that is activated here is given
@@ -206,6 +208,9 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	if e.writer, err = processor.NewWriter(e.config); err != nil {
 		return nil, err
 	}
+	if e.wire, err = newWire(c, e.registry, logger); err != nil {
+		return nil, err
+	}
 	if e.checkpoints, err = newCheckpoints(e, c.Data); err != nil {
 		return nil, err
 	}
@@ -240,6 +245,7 @@ func knownUnits(site map[string]string) func(unit string) bool {
 // close stops everything, what depends on others first.
 func (e *engine) close() error {
 	var faults []error
+	faults = append(faults, e.wire.log.Close())
 	if e.cluster != nil {
 		faults = append(faults, e.cluster.close())
 	}
@@ -271,6 +277,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		reads.reader = store.NewReader(e.store, o)
 	}
 	o := api.Options{
+		TLS: e.wire.server, PeerTLS: e.wire.peers, Gate: e.wire.gate, AccessLog: e.wire.log, RefuseUnlogged: c.Access.OnLogFailure == config.LogRefuse,
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
 		Cluster: e.cluster, Self: c.Advertise, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,

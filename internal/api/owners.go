@@ -42,6 +42,9 @@ func (s *Server) whose(r *http.Request, resources []string) (known map[string]st
 // errUncertain means that a resource may be one of a partition that cannot be looked at.
 var errUncertain = errors.New("nobody can say at this moment whose the resource is")
 
+// ownersPath is where an instance asks another.
+const ownersPath = "/v1/resources/patients"
+
 // mostOwners is how many resources one instance asks another about at a time.
 const mostOwners = 1000
 
@@ -73,7 +76,7 @@ func (s *Server) askWhose(r *http.Request, here []int32, resources []string, kno
 		for i, url := range others {
 			joined.Go(func() {
 				var a Owned
-				if s.peers.ask(r, url, http.MethodPost, "/v1/resources/patients", body, &a) == nil {
+				if s.peers.ask(r, url, http.MethodPost, ownersPath, body, &a) == nil {
 					answers[i] = a
 				}
 			})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/vigil-cds/vigil/internal/access"
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/pointer"
@@ -86,6 +87,11 @@ type Options struct {
 	Cluster Cluster     // nil: there are no others
 	Self    string      // the URL at which others reach this process; "" when they cannot
 	PeerTLS *tls.Config // for asking others whose URL begins with https; nil: the system's
+
+	TLS            *tls.Config  // that the service speaks; nil: none
+	Gate           *access.Gate // who may ask what; nil: everyone everything
+	AccessLog      *access.Log  // who asked for what; nil: it is not kept
+	RefuseUnlogged bool         // refuse what cannot be noted in the access log
 
 	Medications  Medications                        // nil: nobody is told
 	Explanations Explanations                       // nil: this process does not have the role explain
@@ -196,6 +202,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	protocols.SetUnencryptedHTTP2(true) // other instances ask many things at once over one connection
 	server := &http.Server{
 		Protocols:         &protocols,
+		TLSConfig:         s.options.TLS,
 		Handler:           s.handler,
 		ReadHeaderTimeout: min(10*time.Second, s.options.ReadTimeout),
 		ReadTimeout:       s.options.ReadTimeout,
@@ -205,7 +212,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	go func() {
+		if server.TLSConfig != nil {
+			ended <- server.ServeTLS(l, "", "")
+			return
+		}
+		ended <- server.Serve(l)
+	}()
 	select {
 	case err := <-ended:
 		return err
@@ -224,6 +237,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // route is one path and what each method does there.
 type route struct {
 	path    string // a pattern of http.ServeMux without its method; also the label of metrics and log lines
+	need    access.Scope
 	methods map[string]http.HandlerFunc
 }
 
@@ -231,37 +245,37 @@ type route struct {
 func (s *Server) routes() []route {
 	type methods = map[string]http.HandlerFunc
 	return []route{
-		{"/fhir", methods{"POST": s.bounded(s.postBundle)}},
-		{"/fhir/{type}", methods{"POST": s.bounded(s.postResource)}},
-		{"/fhir/{type}/{id}", methods{"PUT": s.bounded(s.putResource), "DELETE": s.deleteResource}},
-		{"/v1/observations", methods{"POST": s.bounded(s.postObservations)}},
-		{"/v1/patients/{id}/alerts", methods{"GET": s.atOwner(ForRules, s.getPatientAlerts)}},
-		{"/v1/patients/{id}/explain/{rule}", methods{"GET": s.atOwner(ForExplain, s.getExplanation)}},
-		{"/v1/patients/{id}/plan/{rule}", methods{"GET": s.atOwner(ForRules, s.getPatientPlan)}},
-		{"/v1/patients/{id}/explanations", methods{"GET": s.atOwner(ForExplain, s.getExplanations)}},
-		{"/v1/explanations/verify", methods{"GET": s.getVerification}},
-		{"/v1/explanations/status", methods{"GET": s.getExplanationsStatus}},
-		{"/v1/alerts", methods{"GET": s.getWorklist}},
-		{"/v1/resources/patients", methods{"POST": s.bounded(s.postOwners)}},
-		{"/v1/rules", methods{"GET": s.getRules}},
-		{"/v1/rules/{rule}/plan", methods{"GET": s.getPlan}},
-		{"/v1/rules/activate", methods{"POST": s.bounded(s.activateRules)}},
-		{"/v1/checkpoints", methods{"POST": s.postCheckpoint}},
-		{"/v1/checkpoints/{id}", methods{"DELETE": s.deleteCheckpoint}},
-		{"/metrics", methods{"GET": s.getMetrics}},
-		{"/livez", methods{"GET": s.getLive}},
-		{"/readyz", methods{"GET": s.getReady}},
-		{"/version", methods{"GET": s.getVersion}},
-		{"/explanation.schema.json", methods{"GET": s.getExplanationSchema}},
-		{"/openapi.json", methods{"GET": s.getOpenAPI}},
-		{"/{$}", methods{"GET": s.getPage}},
+		{"/fhir", access.Write, methods{"POST": s.bounded(s.postBundle)}},
+		{"/fhir/{type}", access.Write, methods{"POST": s.bounded(s.postResource)}},
+		{"/fhir/{type}/{id}", access.Write, methods{"PUT": s.bounded(s.putResource), "DELETE": s.deleteResource}},
+		{"/v1/observations", access.Write, methods{"POST": s.bounded(s.postObservations)}},
+		{"/v1/patients/{id}/alerts", access.Read, methods{"GET": s.atOwner(ForRules, s.getPatientAlerts)}},
+		{"/v1/patients/{id}/explain/{rule}", access.Explain, methods{"GET": s.atOwner(ForExplain, s.getExplanation)}},
+		{"/v1/patients/{id}/plan/{rule}", access.Read, methods{"GET": s.atOwner(ForRules, s.getPatientPlan)}},
+		{"/v1/patients/{id}/explanations", access.Explain, methods{"GET": s.atOwner(ForExplain, s.getExplanations)}},
+		{"/v1/explanations/verify", access.Explain, methods{"GET": s.getVerification}},
+		{"/v1/explanations/status", access.Explain, methods{"GET": s.getExplanationsStatus}},
+		{"/v1/alerts", access.Read, methods{"GET": s.getWorklist}},
+		{ownersPath, access.Write, methods{"POST": s.bounded(s.postOwners)}},
+		{"/v1/rules", access.Read, methods{"GET": s.getRules}},
+		{"/v1/rules/{rule}/plan", access.Read, methods{"GET": s.getPlan}},
+		{"/v1/rules/activate", access.Admin, methods{"POST": s.bounded(s.activateRules)}},
+		{"/v1/checkpoints", access.Admin, methods{"POST": s.postCheckpoint}},
+		{"/v1/checkpoints/{id}", access.Admin, methods{"DELETE": s.deleteCheckpoint}},
+		{"/metrics", access.Open, methods{"GET": s.getMetrics}},
+		{"/livez", access.Open, methods{"GET": s.getLive}},
+		{"/readyz", access.Open, methods{"GET": s.getReady}},
+		{"/version", access.Open, methods{"GET": s.getVersion}},
+		{"/explanation.schema.json", access.Open, methods{"GET": s.getExplanationSchema}},
+		{"/openapi.json", access.Open, methods{"GET": s.getOpenAPI}},
+		{"/{$}", access.Open, methods{"GET": s.getPage}},
 	}
 }
 
 func (s *Server) mux() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
-		mux.HandleFunc(r.path, s.observer.observe(r.path, byMethod(r.methods)))
+		mux.HandleFunc(r.path, s.observer.observe(r.path, s.guarded(r, byMethod(r.methods))))
 	}
 	mux.HandleFunc("/", s.observer.observe("none", func(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusNotFound, "no-such-path", "not-found", "nothing is served at this path",
