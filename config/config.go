@@ -41,6 +41,9 @@ type Kafka struct {
 	AlertsRetention     time.Duration `koanf:"alerts_retention" doc:"How long the alerts topic keeps alerts; 0s for ever. It is set when the topic is created."`
 	DeadLetterRetention time.Duration `koanf:"dead_letter_retention" doc:"How long the dead-letter topic keeps what was refused; 0s for ever. It is set when the topic is created."`
 
+	Tiered         bool          `koanf:"tiered" doc:"The cluster has tiered storage, which takes over old records of the topics that are kept for ever."`
+	LocalRetention time.Duration `koanf:"local_retention" doc:"With kafka.tiered: how long those records stay on the brokers' own disks. A recovery reads older ones from the tiered storage."`
+
 	TLS  KafkaTLS  `koanf:"tls"`
 	SASL KafkaSASL `koanf:"sasl"`
 }
@@ -137,7 +140,7 @@ func Default() Config {
 		Clock:  ClockWall,
 		Zone:   "UTC",
 		Roles:  []string{RoleIntake, RoleRules, RoleExplain},
-		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-", SessionTimeout: 10 * time.Second},
+		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-", SessionTimeout: 10 * time.Second, LocalRetention: 7 * 24 * time.Hour},
 		Store:  Store{Memory: 256 << 20},
 		Explain: Explain{
 			Share:       45,

@@ -169,6 +169,8 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 		{"kafka.prefix", "letters", func(c *Config) { c.Kafka.Prefix = "a b" }},
 		{"kafka.instance", "letters", func(c *Config) { c.Kafka.Instance = "a/b" }},
 		{"kafka.alerts_retention", "at least 0s", func(c *Config) { c.Kafka.AlertsRetention = -1 }},
+		{"kafka.local_retention", "at least 1m", func(c *Config) { c.Kafka.LocalRetention = 1 }},
+		{"kafka.tiered", "or set kafka.brokers", func(c *Config) { c.Kafka.Tiered = true }},
 		{"kafka.dead_letter_retention", "at least 0s", func(c *Config) { c.Kafka.DeadLetterRetention = -1 }},
 		{"store.memory", "from 32MiB", func(c *Config) { c.Store.Memory = 1 }},
 		{"explain.rate", "from 0", func(c *Config) { c.Explain.Rate = -1 }},

@@ -63,6 +63,8 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.url("advertise", c.Advertise)
 	v.atLeast("kafka.alerts_retention", c.Kafka.AlertsRetention, 0)
 	v.atLeast("kafka.dead_letter_retention", c.Kafka.DeadLetterRetention, 0)
+	v.check("kafka.tiered", len(c.Kafka.Brokers) > 0 || !c.Kafka.Tiered, "the broker inside this process has no tiered storage", "leave it out, or set kafka.brokers")
+	v.atLeast("kafka.local_retention", c.Kafka.LocalRetention, time.Minute)
 	v.kafkaSecurity(&c.Kafka)
 
 	v.size("store.memory", c.Store.Memory, 32<<20, 1<<40)

@@ -60,6 +60,11 @@ type Config struct {
 	// How long alerts and dead letters are kept; 0 means for ever.
 	AlertsRetention, DeadLetterRetention time.Duration
 
+	// Tiered has the brokers move old records of the topics that are kept for ever to their tiered storage,
+	// LocalRetention after they were written; 0 means a week.
+	Tiered         bool
+	LocalRetention time.Duration
+
 	// RestartDelay is the pause before a processor that stopped with an error is started again. It
 	// doubles with each failure in a row, up to sixty times. 0 means half a second.
 	RestartDelay time.Duration
@@ -90,6 +95,9 @@ func (c Config) Fill() Config {
 	}
 	if c.SessionTimeout == 0 {
 		c.SessionTimeout = 10 * time.Second
+	}
+	if c.LocalRetention == 0 {
+		c.LocalRetention = 7 * 24 * time.Hour
 	}
 	if c.RestartDelay == 0 {
 		c.RestartDelay = 500 * time.Millisecond
@@ -131,7 +139,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for name, d := range map[string]time.Duration{"skew": c.Skew, "linger": c.Linger, "alerts retention": c.AlertsRetention,
-		"dead-letter retention": c.DeadLetterRetention, "restart delay": c.RestartDelay, "session timeout": c.SessionTimeout} {
+		"dead-letter retention": c.DeadLetterRetention, "restart delay": c.RestartDelay, "session timeout": c.SessionTimeout, "local retention": c.LocalRetention} {
 		if d < 0 {
 			fault("%s %v: cannot be negative", name, d)
 		}

@@ -67,7 +67,7 @@ func (c Config) clientConfig(component string) (*sarama.Config, error) {
 	s.Producer.Return.Errors = true
 	s.Producer.MaxMessageBytes = broker.MaxMessageBytes - 1<<10
 	s.Producer.Compression = sarama.CompressionSnappy
-	s.Producer.Partitioner = newPartitioner
+	s.Producer.Partitioner = func(string) sarama.Partitioner { return partitioner{int32(c.Partitions)} }
 	c.Channel.Apply(s)
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the Kafka client %s: %w", s.ClientID, err)

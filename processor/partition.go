@@ -42,15 +42,18 @@ func controlKey(partition int32) string {
 }
 
 // partitioner gives sarama Partition's choice. Every producer of this package uses it.
-type partitioner struct{}
-
-func newPartitioner(string) sarama.Partitioner { return partitioner{} }
+type partitioner struct {
+	// most is how many partitions a topic keyed by patient has. Further ones that somebody gives it while this
+	// process runs are not written to: nobody would read them.
+	most int32
+}
 
 // Partition implements sarama.Partitioner.
-func (partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
+func (p partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
 	if m.Key == nil {
 		return 0, nil
 	}
+	n = min(n, p.most)
 	if key, ok := m.Key.(sarama.StringEncoder); ok {
 		return Partition(string(key), int(n)), nil
 	}

@@ -13,7 +13,7 @@ func TestPartitionIsTheChoiceOfGokaAndSarama(t *testing.T) {
 	for _, n := range []int32{1, 2, 7, 8, 100} {
 		theirs := sarama.NewHashPartitioner("events")
 		gokas := sarama.NewCustomHashPartitioner(goka.DefaultHasher())("events")
-		ours := newPartitioner("events")
+		ours := partitioner{n}
 		for i := range 2000 {
 			key := fmt.Sprintf("patient-%d-é", i*7919)
 			m := &sarama.ProducerMessage{Key: sarama.StringEncoder(key)}
@@ -28,7 +28,16 @@ func TestPartitionIsTheChoiceOfGokaAndSarama(t *testing.T) {
 			require.Equal(t, want, got)
 		}
 	}
-	require.True(t, newPartitioner("").RequiresConsistency())
+	require.True(t, partitioner{}.RequiresConsistency())
+}
+
+func TestPartitionsThatATopicWasGivenSinceAreNotWrittenTo(t *testing.T) {
+	for i := range 200 {
+		key := fmt.Sprint("patient-", i)
+		got, err := partitioner{4}.Partition(&sarama.ProducerMessage{Key: sarama.StringEncoder(key)}, 16)
+		require.NoError(t, err)
+		require.Equal(t, Partition(key, 4), got)
+	}
 }
 
 func TestAControlKeyNamesItsPartition(t *testing.T) {

@@ -109,6 +109,9 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 	if p.client, err = NewClient(c.Brokers, config); err != nil {
 		return nil, fmt.Errorf("starting the processors: %w: %w", ErrLogUnavailable, err)
 	}
+	if err := p.topics.checkKeys(ctx, c, p.client); err != nil {
+		return nil, err
+	}
 	if slices.Contains(c.Roles, RoleRules) {
 		if err := p.prepareRules(d, newMachine); err != nil {
 			return nil, err

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +24,8 @@ const (
 	maxMessageBytes = "max.message.bytes"
 	minInSync       = "min.insync.replicas"
 	timestampAfter  = "message.timestamp.after.max.ms"
+	remoteStorage   = "remote.storage.enable"
+	localRetention  = "local.retention.ms"
 	forever         = "-1"
 )
 
@@ -35,6 +35,7 @@ type Topic struct {
 	Partitions int
 	Compacted  bool
 	Retention  time.Duration // 0: for ever
+	Local      time.Duration // how long on the brokers' own disks, and then in tiered storage; 0: no such storage
 }
 
 // settings are the topic's settings in Kafka's words, for so many copies of it. All are stated, because
@@ -52,6 +53,10 @@ func (t Topic) settings(copies int) map[string]string {
 	}
 	if t.Retention > 0 {
 		s[retentionMS] = strconv.FormatInt(t.Retention.Milliseconds(), 10)
+	}
+	if t.Local > 0 {
+		s[remoteStorage] = "true"
+		s[localRetention] = strconv.FormatInt(t.Local.Milliseconds(), 10)
 	}
 	return s
 }
@@ -77,14 +82,18 @@ type Topics struct {
 
 // Topics lists the topics of a filled configuration.
 func (c Config) Topics() Topics {
+	local := time.Duration(0)
+	if c.Tiered {
+		local = c.LocalRetention
+	}
 	return Topics{
-		Events:       Topic{Name: c.Prefix + "events", Partitions: c.Partitions},
+		Events:       Topic{Name: c.Prefix + "events", Partitions: c.Partitions, Local: local},
 		Medications:  Topic{Name: c.Prefix + "medications", Partitions: 1, Compacted: true},
-		Facts:        Topic{Name: c.Prefix + "facts", Partitions: c.Partitions},
+		Facts:        Topic{Name: c.Prefix + "facts", Partitions: c.Partitions, Local: local},
 		RulesTable:   Topic{Name: c.Prefix + "rules-table", Partitions: c.Partitions, Compacted: true},
 		RuleSets:     Topic{Name: c.Prefix + "rulesets", Partitions: 1, Compacted: true},
 		Alerts:       Topic{Name: c.Prefix + "alerts", Partitions: c.Partitions, Retention: c.AlertsRetention},
-		Explanations: Topic{Name: c.Prefix + "explanations", Partitions: c.Partitions},
+		Explanations: Topic{Name: c.Prefix + "explanations", Partitions: c.Partitions, Local: local},
 		DeadLetter:   Topic{Name: c.Prefix + "dead-letter", Partitions: c.Partitions, Retention: c.DeadLetterRetention},
 		IntakeGroup:  c.Prefix + "intake",
 		RulesGroup:   c.Prefix + "rules",
@@ -97,8 +106,8 @@ func (t Topics) all() []Topic {
 }
 
 // Ensure creates the topics that are missing. One that exists with another number of partitions, that
-// would lose what must be kept, or that takes too small messages is refused with ErrTopicMismatch; the
-// error says of each such topic what to do. Retention of topics with a limited one is left to whoever
+// would lose what must be kept, that takes too small messages, or that fills the brokers' disks although
+// there is tiered storage is refused with ErrTopicMismatch; the error says of each such topic what to do. Retention of topics with a limited one is left to whoever
 // changed it. Brokers that do not let this client in are secure.ErrRefused.
 func (t Topics) Ensure(ctx context.Context, c Config) error {
 	config, err := c.clientConfig("topics")
@@ -124,7 +133,7 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 		}
 		have, ok := existing[topic.Name]
 		if ok {
-			faults = append(faults, topic.compare(admin, have))
+			faults = append(faults, topic.compare(admin, have, configsCommand(c.Brokers, config)))
 			continue
 		}
 		err := topic.create(admin, c.Replication, c.wall())
@@ -133,6 +142,9 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 		}
 		if errors.Is(err, sarama.ErrInvalidReplicationFactor) {
 			return fmt.Errorf("creating topic %s: %w: the cluster has fewer than %d brokers up; set the replication to at most their number", topic.Name, err, c.Replication)
+		}
+		if errors.Is(err, sarama.ErrInvalidConfig) && topic.Local > 0 {
+			return fmt.Errorf("creating topic %s: %w; %s", topic.Name, err, noTiers)
 		}
 		if err != nil {
 			return fmt.Errorf("creating topic %s: %w", topic.Name, err)
@@ -158,51 +170,4 @@ func (t Topic) create(admin sarama.ClusterAdmin, replication int, wall bool) err
 		delete(detail.ConfigEntries, timestampAfter) // a broker that does not know it has no such bound
 	}
 	return admin.CreateTopic(t.Name, detail, false)
-}
-
-func (t Topic) compare(admin sarama.ClusterAdmin, have sarama.TopicDetail) error {
-	var faults []error
-	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%w: %s: "+format, append([]any{ErrTopicMismatch, t.Name}, args...)...))
-	}
-	if int(have.NumPartitions) != t.Partitions {
-		fault("it has %d partitions and %d are configured; set the number of partitions to %[3]d, since patients cannot be moved between partitions, or choose another topic prefix",
-			have.NumPartitions, t.Partitions)
-	}
-	wanted := t.settings(int(have.ReplicationFactor))
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: t.Name,
-		ConfigNames: slices.Sorted(maps.Keys(wanted))})
-	if err != nil {
-		return fmt.Errorf("reading the settings of topic %s: %w", t.Name, err)
-	}
-	settings := make(map[string]string, len(entries))
-	for _, e := range entries {
-		settings[e.Name] = e.Value
-	}
-	for name, want := range wanted {
-		got, known := settings[name]
-		switch {
-		case !known || got == want:
-			continue
-		case name == maxMessageBytes:
-			if n, err := strconv.Atoi(got); err == nil && n >= broker.MaxMessageBytes {
-				continue
-			}
-		case name == minInSync:
-			if n, err := strconv.Atoi(got); err == nil && n >= inSync(int(have.ReplicationFactor)) {
-				continue
-			}
-		case name == retentionMS && t.Retention > 0:
-			continue
-		}
-		fault("its %s is %s and must be %s, or data would be lost; run kafka-configs --alter --entity-type topics --entity-name %[2]s --add-config %[3]s=%[5]s",
-			name, got, want)
-	}
-	slices.SortFunc(faults, func(a, b error) int {
-		if a.Error() < b.Error() {
-			return -1
-		}
-		return 1
-	})
-	return errors.Join(faults...)
 }

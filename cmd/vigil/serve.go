@@ -170,7 +170,8 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 	e.config = processor.Config{Brokers: c.Kafka.Brokers, Prefix: c.Kafka.Prefix, Partitions: c.Kafka.Partitions,
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
 		URL: c.Advertise, Standby: c.Kafka.Standby, SessionTimeout: c.Kafka.SessionTimeout,
-		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention}.Fill()
+		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention,
+		Tiered: c.Kafka.Tiered, LocalRetention: c.Kafka.LocalRetention}.Fill()
 	if e.config.Channel, err = kafkaChannel(&c.Kafka); err != nil {
 		return nil, err
 	}
