@@ -72,7 +72,7 @@ const (
 )
 
 func newPeers(o *Options) *peers {
-	p := &peers{self: o.Self, changing: 3 * time.Second, handOver: time.Second, down: make(map[string]time.Time), passed: prometheus.NewCounterVec(prometheus.CounterOpts{
+	p := &peers{self: o.Self, changing: 3 * time.Second, handOver: 3 * time.Second, down: make(map[string]time.Time), passed: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "vigil_http_passed_total",
 		Help: "Requests passed on to other instances, by whether these answered.",
 	}, []string{"outcome"}), uncertain: prometheus.NewCounter(prometheus.CounterOpts{
