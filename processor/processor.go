@@ -160,7 +160,11 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 	if err != nil {
 		return err
 	}
-	r := &rulesRole{config: c, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
+	copies, err := p.reader()
+	if err != nil {
+		return err
+	}
+	r := &rulesRole{config: c, copies: copies, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
 		client: p.client, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
 		control:   newProducer(c.Brokers, control),
 		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{}),

@@ -35,7 +35,8 @@ type rulesRole struct {
 	owners     []*owner // by partition
 
 	directory *group.Directory
-	moved     chan struct{} // a partition was taken over or given up
+	copies    sarama.Consumer // reads for all followers together
+	moved     chan struct{}   // a partition was taken over or given up
 	warming   atomic.Bool
 	joined    atomic.Bool         // the group was joined, once
 	recovers  *semaphore.Weighted // partitions that are read from the log at a time

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"github.com/IBM/sarama"
 )
 
 // follower keeps a partition that this process does not own at the end of its log: a copy that can answer
@@ -97,13 +95,7 @@ func (f *follower) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Its own consumer: one reads a partition once at a time, and the trimming reads, too.
-	consumer, err := sarama.NewConsumerFromClient(o.role.client)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLogUnavailable, err)
-	}
-	defer func() { _ = consumer.Close() }() // what it read is read
-	messages, err := consumer.ConsumePartition(o.role.topics.Facts.Name, o.partition, from)
+	messages, err := o.role.copies.ConsumePartition(o.role.topics.Facts.Name, o.partition, from)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLogUnavailable, err)
 	}
