@@ -23,7 +23,6 @@ import (
 
 	"github.com/vigil-cds/vigil/config"
 	"github.com/vigil-cds/vigil/internal/bench"
-	"github.com/vigil-cds/vigil/store"
 )
 
 // benchOptions are the flags of `vigil bench`.
@@ -38,10 +37,11 @@ type benchOptions struct {
 
 	cluster *pflag.FlagSet // where to keep the log in place of a broker inside
 
-	explain bool
-	pairs   int
-	compile int
-	phase   time.Duration
+	explain  bool
+	recovery bool
+	pairs    int
+	compile  int
+	phase    time.Duration
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -76,6 +76,7 @@ times reads. No figure is printed unless every answer was right.`,
 	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
 	f.IntVar(&o.compile, "compile", 0, "instead compile sets of up to so many rules; print the time, the heap, and how time grows with the number of rules")
 	f.BoolVar(&o.explain, "explain", false, "then play a live ward without and with a replay by the explain role beside it, and compare")
+	f.BoolVar(&o.recovery, "recovery", false, "then lose the store and measure its return from the log, of all of it and of one partition beside a live ward in the others")
 	f.IntVar(&o.pairs, "pairs", 3, "with --explain: how many phases of each")
 	f.DurationVar(&o.phase, "phase", 5*time.Second, "with --explain: how long each is")
 	o.cluster = pflag.NewFlagSet("cluster", pflag.ContinueOnError)
@@ -87,11 +88,12 @@ times reads. No figure is printed unless every answer was right.`,
 // benched is what `vigil bench` reports.
 type benched struct {
 	*bench.Report
-	Beside    *bench.Beside `json:"beside,omitempty"`
-	Cores     int           `json:"cores"`
-	Resident  int           `json:"residentBytes"` // of the whole process, the workload and the expected answers included
-	StoreDisk int64         `json:"storeDiskBytes"`
-	LogDisk   int64         `json:"logDiskBytes"`
+	Beside    *bench.Beside   `json:"beside,omitempty"`
+	Recovery  *bench.Recovery `json:"recovery,omitempty"`
+	Cores     int             `json:"cores"`
+	Resident  int             `json:"residentBytes"` // of the whole process, the workload and the expected answers included
+	StoreDisk int64           `json:"storeDiskBytes"`
+	LogDisk   int64           `json:"logDiskBytes"`
 }
 
 func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
@@ -120,66 +122,79 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 	}
 	c.Data, c.Rules, c.Clock, c.Listen, c.Store.Memory = dir, packs, config.ClockLog, "127.0.0.1:0", o.memory
 	c.Roles = []string{config.RoleIntake, config.RoleRules}
-	logger := slog.New(slog.DiscardHandler)
-	e, err := startEngine(ctx, c, logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return err
-	}
-	stop, cancel := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- e.server(c, logger).Serve(stop, listener) }()
-	defer func() { cancel(); err = errors.Join(err, <-served) }()
-	if err := e.processor.WaitReady(ctx); err != nil {
-		return err
-	}
-
-	progress := a.benchProgress()
 	workload := bench.NewWorkload(o.patients, o.facts, o.seed)
-	if o.profile != "" {
-		f, err := os.Create(o.profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	engine := bench.Engine{Write: e.writer.Write, Store: e.store, Partition: e.partition,
-		Reader: store.NewReader(e.store, store.ReaderOptions{Plan: e.sets.Plan, Partition: e.partition}), URL: "http://" + listener.Addr().String(),
-	}
-	report, err := bench.Run(ctx, workload, engine, bench.Options{PerRequest: o.perRequest, Reads: o.reads, HTTPReads: o.httpReads, Progress: progress})
+	got, err := a.benchEngine(ctx, c, workload, o)
 	if err != nil {
 		return err
 	}
-	got := benched{Report: report, Cores: runtime.GOMAXPROCS(0)}
-	if o.explain {
-		if got.Beside, err = a.benchBeside(ctx, e, c, workload, engine, o, progress); err != nil {
-			return err
-		}
-	}
-	debug.FreeOSMemory()
-	if got.Resident, err = resident(); err != nil {
-		return err
-	}
-	if got.StoreDisk, err = diskUsed(filepath.Join(dir, "store")); err != nil {
-		return err
-	}
-	if e.broker != nil {
-		if got.LogDisk, err = diskUsed(brokerDir(dir)); err != nil {
+	if o.recovery {
+		if got.Recovery, err = a.benchRecovery(ctx, c, workload, o); err != nil {
 			return err
 		}
 	}
 	if a.json() {
 		return a.printJSON(got)
 	}
-	return a.printBench(got, o)
+	return a.printBench(*got, o)
+}
+
+// benchEngine takes the workload into a service of its own, checks every answer and times reads.
+func (a *app) benchEngine(ctx context.Context, c config.Config, workload *bench.Workload, o benchOptions) (_ *benched, err error) {
+	logger := slog.New(slog.DiscardHandler)
+	e, err := startEngine(ctx, c, logger)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	stop, cancel := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- e.server(c, logger).Serve(stop, listener) }()
+	defer func() { cancel(); err = errors.Join(err, <-served) }()
+	if err := e.processor.WaitReady(ctx); err != nil {
+		return nil, err
+	}
+
+	progress := a.benchProgress()
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return nil, err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	engine := e.benched()
+	engine.URL = "http://" + listener.Addr().String()
+	report, err := bench.Run(ctx, workload, engine, bench.Options{PerRequest: o.perRequest, Reads: o.reads, HTTPReads: o.httpReads, Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	got := &benched{Report: report, Cores: runtime.GOMAXPROCS(0)}
+	if o.explain {
+		if got.Beside, err = a.benchBeside(ctx, e, c, workload, engine, o, progress); err != nil {
+			return nil, err
+		}
+	}
+	debug.FreeOSMemory()
+	if got.Resident, err = resident(); err != nil {
+		return nil, err
+	}
+	if got.StoreDisk, err = diskUsed(filepath.Join(c.Data, "store")); err != nil {
+		return nil, err
+	}
+	if e.broker != nil {
+		if got.LogDisk, err = diskUsed(brokerDir(c.Data)); err != nil {
+			return nil, err
+		}
+	}
+	return got, nil
 }
 
 // benchBeside measures what a replay by the explain role costs the engine beside it.
@@ -223,6 +238,13 @@ func (a *app) printBench(g benched, o benchOptions) error {
 			row(what, "read p50 %s  p99 %s   apply lag p50 %s  p99 %s   %.0f facts/s explained", p.Read.P50, p.Read.P99, p.Lag.P50, p.Lag.P99, p.Facts)
 		}
 		row("explain costs", "read p99 x %.2f, apply lag p50 x %.2f, p99 x %.2f (medians), at %.0f facts/s", b.ReadP99, b.LagP50, b.LagP99, b.PerSecond)
+	}
+	if r := g.Recovery; r != nil {
+		row("recovery", "%d records in %s: %.0f records/s, %.0f observations/s, every answer as before", r.Records, r.Took.Round(time.Millisecond), r.PerSecond, r.Observations)
+		for i, what := range []string{fmt.Sprintf("for %s, beside it", r.Back.Round(time.Millisecond)), "and as long after"} {
+			p := r.Beside[i]
+			row(what, "read p50 %s  p99 %s   apply lag p50 %s  p99 %s", p.Read.P50, p.Read.P99, p.Lag.P50, p.Lag.P99)
+		}
 	}
 	row("resident", "%d MiB, the workload and its expected answers included", g.Resident>>20)
 	row("disk", "store %d MiB, log %d MiB", g.StoreDisk>>20, g.LogDisk>>20)

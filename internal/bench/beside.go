@@ -89,10 +89,19 @@ func RunBeside(ctx context.Context, w *Workload, e Engine, x Explaining, pairs i
 }
 
 type liveWard struct {
-	w      *Workload
-	e      Engine
-	random *rand.Rand
-	clock  clinical.Instant
+	w        *Workload
+	e        Engine
+	random   *rand.Rand
+	clock    clinical.Instant
+	patients []int32 // those of the ward; none: all
+}
+
+// patient draws one by a number below its argument.
+func (l *liveWard) patient(below func(int) int) int32 {
+	if len(l.patients) == 0 {
+		return int32(below(l.w.Patients))
+	}
+	return l.patients[below(len(l.patients))]
 }
 
 // phase writes a thousand observations a second and reads a thousand patients a second.
@@ -113,7 +122,7 @@ func (l *liveWard) phase(ctx context.Context, length time.Duration) (p Phase, er
 				return
 			case <-every.C:
 			}
-			id := PatientID(int32(random.IntN(l.w.Patients)))
+			id := PatientID(l.patient(random.IntN))
 			began := time.Now()
 			if _, err := l.e.Reader.Read(id, now); err != nil {
 				failed = err
@@ -149,7 +158,7 @@ func (l *liveWard) write(ctx context.Context) (time.Duration, error) {
 	for range liveFacts {
 		l.clock++
 		code := uint8(l.random.Intn(len(Codes)))
-		facts = append(facts, Fact{Time: l.clock, Patient: int32(l.random.Intn(l.w.Patients)), Code: code, Value: draw(l.random, code)})
+		facts = append(facts, Fact{Time: l.clock, Patient: l.patient(l.random.Intn), Code: code, Value: draw(l.random, code)})
 	}
 	positions, err := l.e.Write(ctx, request(facts))
 	if err != nil {
