@@ -1,7 +1,5 @@
 package store
 
-import "github.com/cockroachdb/pebble/v2"
-
 // Entry is one key of a partition with its value.
 type Entry struct {
 	Family     string // what the key is one of, in words: "rows", "facts", "timers"
@@ -14,37 +12,19 @@ type Entry struct {
 // Contents calls f with everything that the partition holds as of one commit, in the order of its keys,
 // until f returns an error. It is for comparing: two partitions that applied the same log have the same
 // derived entries, byte for byte.
-func (p *Partition) Contents(f func(Entry) error) (err error) {
+func (p *Partition) Contents(f func(Entry) error) error {
 	if err := p.store.gate.enter(); err != nil {
 		return err
 	}
 	defer p.store.gate.leave()
-	it, err := p.store.db.NewIter(&pebble.IterOptions{
-		LowerBound: appendFamily(nil, p.number, 0), UpperBound: appendFamily(nil, p.number, 0xff)})
-	if err != nil {
-		return fault("read", p.number, familyState, err)
-	}
-	defer func() {
-		if e := it.Close(); e != nil && err == nil {
-			err = fault("read", p.number, familyState, e)
-		}
-	}()
-	for ok := it.First(); ok; ok = it.Next() {
-		key := it.Key()
+	lower, upper := appendFamily(nil, p.number, 0), appendFamily(nil, p.number, 0xff)
+	return p.entries(familyState, lower, upper, func(key, value []byte) (bool, error) {
 		family := key[2]
 		if family == familyPatient {
 			if _, rest, ok := splitPatientKey(key); ok && len(rest) > 0 {
 				family = rest[0]
 			}
 		}
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return fault("read", p.number, family, err)
-		}
-		e := Entry{Family: familyNames[family], Key: key, Value: value, Derived: family != familyOutbox && family != familyGoka}
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-	return nil
+		return true, f(Entry{Family: familyNames[family], Key: key, Value: value, Derived: family != familyOutbox && family != familyGoka})
+	})
 }

@@ -114,7 +114,12 @@ func (p *Partition) open() error {
 
 // each calls f with what follows the family's letter in each key from lower up to upper, and with the
 // value, until f returns false or an error. Both slices are only valid during the call.
-func (p *Partition) each(family byte, lower, upper []byte, f func(rest, value []byte) (bool, error)) (err error) {
+func (p *Partition) each(family byte, lower, upper []byte, f func(rest, value []byte) (bool, error)) error {
+	return p.entries(family, lower, upper, func(key, value []byte) (bool, error) { return f(key[3:], value) })
+}
+
+// entries is each with whole keys, which may be of several families; an error names the one that is given.
+func (p *Partition) entries(family byte, lower, upper []byte, f func(key, value []byte) (bool, error)) (err error) {
 	it, err := p.store.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return fault("read", p.number, family, err)
@@ -129,7 +134,7 @@ func (p *Partition) each(family byte, lower, upper []byte, f func(rest, value []
 		if err != nil {
 			return fault("read", p.number, family, err)
 		}
-		if more, err := f(it.Key()[3:], value); err != nil || !more {
+		if more, err := f(it.Key(), value); err != nil || !more {
 			return err
 		}
 	}
