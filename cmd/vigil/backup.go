@@ -308,6 +308,21 @@ func openVault(dir string) (*backup.Vault, error) {
 	return backup.Open(dir)
 }
 
+// withBackup does something with one backup of a vault, "" being the newest, and shows how far it is.
+func (a *app) withBackup(dir, id, doing string, f func(*backup.Vault, *backup.Manifest, backup.Progress) error) (m *backup.Manifest, err error) {
+	vault, err := openVault(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, vault.Close()) }()
+	if m, err = vault.Find(id); err != nil {
+		return nil, err
+	}
+	show, done := a.bytesBar(doing)
+	defer done()
+	return m, f(vault, m, show)
+}
+
 func (a *app) backupVerifyCommand() *cobra.Command {
 	var id string
 	c := &cobra.Command{
@@ -316,19 +331,10 @@ func (a *app) backupVerifyCommand() *cobra.Command {
 		Example: `  vigil backup verify /backup/vigil
   vigil backup verify --backup 20260301T100000.000Z /backup/vigil`,
 		Args: oneVault,
-		RunE: func(c *cobra.Command, args []string) (err error) {
-			vault, err := openVault(args[0])
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, vault.Close()) }()
-			m, err := vault.Find(id)
-			if err != nil {
-				return err
-			}
-			show, done := a.bytesBar("verifying")
-			err = vault.Verify(c.Context(), m, show)
-			done()
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := a.withBackup(args[0], id, "verifying", func(vault *backup.Vault, m *backup.Manifest, show backup.Progress) error {
+				return vault.Verify(c.Context(), m, show)
+			})
 			if err != nil {
 				return err
 			}
@@ -350,22 +356,13 @@ from the log what has come since the backup, and then answers. Every file is hel
 		Example: `  vigil restore --from /backup/vigil --data /var/lib/vigil
   vigil restore --from /backup/vigil --backup 20260301T100000.000Z --data ./vigil-data`,
 		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
+		RunE: func(c *cobra.Command, _ []string) error {
 			if from == "" {
 				return misused("--from is missing: name the directory that keeps the backups")
 			}
-			vault, err := openVault(from)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, vault.Close()) }()
-			m, err := vault.Find(id)
-			if err != nil {
-				return err
-			}
-			show, done := a.bytesBar("restoring")
-			err = vault.Restore(c.Context(), m, data, show)
-			done()
+			m, err := a.withBackup(from, id, "restoring", func(vault *backup.Vault, m *backup.Manifest, show backup.Progress) error {
+				return vault.Restore(c.Context(), m, data, show)
+			})
 			if err != nil {
 				return err
 			}
