@@ -65,9 +65,10 @@ func (m *Machine) use(hash string) error {
 }
 
 // Apply applies the record at this offset of the facts log: timers that are due, then the record, in one
-// batch. A record of an event that has had one states nothing. When the row of the record's own patient changes, set is called with its stored form inside the
-// batch. A record at or below the position changes nothing, but set is called once more with the row as
-// it stands, so that a table write lost in a crash heals. An error leaves the state as it was.
+// batch. A record of an event that has had one states nothing. When the row of the record's own patient
+// changes, set is called with its stored form inside the batch. A record at or below the position changes
+// nothing, but set is called once more with the row as it stands, so that a table write lost in a crash
+// heals. An error leaves the state as it was.
 func (m *Machine) Apply(rec *clinical.Record, offset int64, set func(row []byte) error) error {
 	state := m.store.State()
 	if offset <= state.Facts {

@@ -107,8 +107,9 @@ func (t Topics) all() []Topic {
 
 // Ensure creates the topics that are missing. One that exists with another number of partitions, that
 // would lose what must be kept, that takes too small messages, or that fills the brokers' disks although
-// there is tiered storage is refused with ErrTopicMismatch; the error says of each such topic what to do. Retention of topics with a limited one is left to whoever
-// changed it. Brokers that do not let this client in are secure.ErrRefused.
+// there is tiered storage is refused with ErrTopicMismatch; the error says of each such topic what to do.
+// Retention of topics with a limited one is left to whoever changed it. Brokers that do not let this client
+// in are secure.ErrRefused.
 func (t Topics) Ensure(ctx context.Context, c Config) error {
 	config, err := c.clientConfig("topics")
 	if err != nil {

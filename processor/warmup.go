@@ -39,7 +39,7 @@ func (r *rulesRole) warmUp(ctx context.Context) []int32 {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for ctx.Err() == nil {
-		members, err := r.directory.Describe(ctx)
+		members, err := r.directory.Describe()
 		if err != nil || members == 0 || r.directory.Roster() == nil {
 			return disk // nobody is there to go on
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// ErrUnreadable is returned by Refresh when the group cannot be asked.
+// ErrUnreadable is returned by Describe when the group cannot be asked.
 var ErrUnreadable = errors.New("the consumer group cannot be asked who has which partition")
 
 // Directory knows the newest roster of a group, whether or not this process is in it. Its methods may be
@@ -60,7 +60,7 @@ func (d *Directory) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		// A group that cannot be asked is asked again; what was known stays the best guess.
-		_ = d.Refresh(ctx)
+		_, _ = d.Describe()
 		select {
 		case <-ctx.Done():
 			return
@@ -76,15 +76,9 @@ func (d *Directory) Run(ctx context.Context) {
 	}
 }
 
-// Refresh asks the group once.
-func (d *Directory) Refresh(ctx context.Context) error {
-	_, err := d.Describe(ctx)
-	return err
-}
-
-// Describe asks the group and says how many members it has. A group that is making a new plan keeps the
+// Describe asks the group once and says how many members it has. A group that is making a new plan keeps the
 // roster that was known.
-func (d *Directory) Describe(context.Context) (members int, err error) {
+func (d *Directory) Describe() (members int, err error) {
 	coordinator, err := d.client.Coordinator(d.group)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUnreadable, err)
