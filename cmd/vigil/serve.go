@@ -280,14 +280,11 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 	o := api.Options{
 		TLS: e.wire.server, PeerTLS: e.wire.peers, Gate: e.wire.gate, AccessLog: e.wire.log, RefuseUnlogged: c.Access.OnLogFailure == config.LogRefuse,
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
-		Cluster: e.cluster, Self: c.Advertise, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
+		Cluster: e.cluster, Self: c.Advertise, Checkpoints: e.checkpoints, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, MaxLogWait: c.HTTP.MaxLogWait, ReadTimeout: c.HTTP.ReadTimeout,
 		WriteTimeout: c.HTTP.WriteTimeout, IdleTimeout: c.HTTP.IdleTimeout, DrainTimeout: c.HTTP.DrainTimeout,
-	}
-	if e.checkpoints != nil {
-		o.Checkpoints = e.checkpoints
 	}
 	if e.processor != nil {
 		o.Partitions = e.processor.Partitions

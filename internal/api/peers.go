@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -282,7 +281,7 @@ func (p *peers) ask(r *http.Request, url, method, path string, body []byte, into
 	}
 	defer end()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("asking %s: it answered %s", url, strconv.Itoa(resp.StatusCode))
+		return fmt.Errorf("asking %s: it answered %d", url, resp.StatusCode)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		return fmt.Errorf("reading the answer of %s: %w", url, unwrapped(err))
