@@ -123,7 +123,7 @@ func (w *cluster) shared(instances int) {
 	}, 90*time.Second, 100*time.Millisecond, "the partitions are shared")
 }
 
-// load writes and reads until rest is called. A request goes to one instance after the other, as a load
+// load writes and reads until rest is called, and returns when each patient has a result. A request goes to one instance after the other, as a load
 // balancer would send it: an instance that takes no connection is passed over, and no other failure is.
 func (w *cluster) load() {
 	ctx, stop := context.WithCancel(w.t.Context())
@@ -174,6 +174,14 @@ func (w *cluster) load() {
 			}
 		})
 	}
+	require.Eventually(w.t, func() bool {
+		for p := range residents {
+			if w.last[p].Load() == nil {
+				return false
+			}
+		}
+		return true
+	}, 30*time.Second, 10*time.Millisecond, "each patient has a result")
 }
 
 func (w *cluster) send(ctx context.Context, n int, method, path, body string) (int, http.Header, []byte) {
