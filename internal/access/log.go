@@ -1,7 +1,7 @@
 package access
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,29 +19,40 @@ type Entry struct {
 	Who      string    `json:"who,omitempty"`
 	Client   string    `json:"client,omitempty"`
 	From     string    `json:"from"`               // the address that asked
-	PassedBy string    `json:"passedBy,omitempty"` // the instance that passed it on
+	PassedBy string    `json:"passedBy,omitempty"` // the instance that passed it on, as the request says
 	Method   string    `json:"method"`
 	Route    string    `json:"route"`
 	Patient  string    `json:"patient,omitempty"`
 	Rule     string    `json:"rule,omitempty"`
 	Resource string    `json:"resource,omitempty"` // as Observation/7
+	Asked    string    `json:"asked,omitempty"`    // the position that the answer had to have seen
+	KnownAt  string    `json:"knownAt,omitempty"`  // the time or position as of which was asked
+	Answered string    `json:"answered,omitempty"` // the position of the answer, or of what was written
 	Status   int       `json:"status"`
 	Millis   float64   `json:"ms"`
 }
 
-// flushEvery is how long an entry may wait in memory.
-const flushEvery = time.Second
+const (
+	flushEvery  = time.Second // how long an entry may wait in memory
+	flushSize   = 64 << 10    // bytes that do not wait any longer
+	mostPending = 8 << 20     // bytes that are kept while they cannot be written
+)
 
-// Log writes entries to a file, apart from everything else that is logged: it names patients. It may be used
-// from any goroutine. Nil takes entries and writes none.
+// errLost means that entries came while none could be written and no more could be kept.
+var errLost = errors.New("more entries than can be kept until they can be written")
+
+// Log writes entries to a file, apart from everything else that is logged: it names patients. Entries that
+// cannot be written are kept in memory, up to a bound, until they can be. It may be used from any goroutine.
+// Nil takes entries and writes none.
 type Log struct {
-	path   string
-	failed prometheus.Counter
+	path         string
+	failed, lost prometheus.Counter
 
-	mu   sync.Mutex
-	file io.WriteCloser
-	buf  *bufio.Writer
-	bad  error // of the last write; nil once one succeeded
+	mu      sync.Mutex
+	file    io.WriteCloser
+	pending []byte // whole lines
+	torn    bool   // the file ends within a line, which is the first of pending, too
+	bad     error  // of the last time that something was to be written; nil: it was
 
 	stop chan struct{}
 	done chan struct{}
@@ -55,14 +66,12 @@ func OpenLog(path string, r prometheus.Registerer) (*Log, error) {
 	if path == "" {
 		return nil, nil
 	}
-	l := &Log{path: path, stop: make(chan struct{}), done: make(chan struct{}),
-		failed: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigil_access_log_failures_total",
-			Help: "Times that the access log could not be written."})}
+	l := newLog(path)
 	if err := l.Reopen(); err != nil {
 		return nil, err
 	}
 	if r != nil {
-		if err := r.Register(l.failed); err != nil {
+		if err := errors.Join(r.Register(l.failed), r.Register(l.lost)); err != nil {
 			return nil, errors.Join(fmt.Errorf("registering the access log's metrics: %w", err), l.file.Close())
 		}
 	}
@@ -70,7 +79,16 @@ func OpenLog(path string, r prometheus.Registerer) (*Log, error) {
 	return l, nil
 }
 
-// Reopen begins a new file under the path, after the one before was moved away.
+func newLog(path string) *Log {
+	return &Log{path: path, stop: make(chan struct{}), done: make(chan struct{}),
+		failed: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigil_access_log_failures_total",
+			Help: "Times that the access log could not be written."}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigil_access_log_lost_total",
+			Help: "Entries of the access log that were lost because it could not be written for too long."})}
+}
+
+// Reopen begins a new file under the path, after the one before was moved away. When that cannot be opened
+// the one before goes on.
 func (l *Log) Reopen() error {
 	if l == nil {
 		return nil
@@ -85,21 +103,19 @@ func (l *Log) Reopen() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.closeLocked()
-	l.file, l.buf = file, bufio.NewWriterSize(file, 64<<10)
+	var err error
+	if l.file != nil {
+		l.flushLocked() // what fails is kept for the new file
+		err = l.file.Close()
+	}
+	l.file, l.torn = file, false
+	l.flushLocked()
 	return err
 }
 
 type keptOpen struct{ io.Writer }
 
 func (keptOpen) Close() error { return nil }
-
-func (l *Log) closeLocked() error {
-	if l.file == nil {
-		return nil
-	}
-	return errors.Join(l.buf.Flush(), l.file.Close())
-}
 
 // Write takes an entry.
 func (l *Log) Write(e *Entry) {
@@ -109,22 +125,44 @@ func (l *Log) Write(e *Entry) {
 	line, err := json.Marshal(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil {
-		_, err = l.buf.Write(append(line, '\n'))
+	switch {
+	case err != nil: // a number that JSON has no form for
+		l.lost.Inc()
+	case len(l.pending)+len(line) >= mostPending:
+		l.lost.Inc()
+		l.bad = errLost
+	default:
+		l.pending = append(append(l.pending, line...), '\n')
 	}
-	l.noteLocked(err)
+	if len(l.pending) >= flushSize && l.bad == nil {
+		l.flushLocked()
+	}
 }
 
-func (l *Log) noteLocked(err error) {
-	if err != nil {
+// flushLocked writes what is pending. Of a line that was written in part, the whole follows on a line of
+// its own.
+func (l *Log) flushLocked() {
+	if len(l.pending) == 0 {
+		return
+	}
+	if l.torn {
+		if _, l.bad = l.file.Write([]byte{'\n'}); l.bad != nil {
+			l.failed.Inc()
+			return
+		}
+		l.torn = false
+	}
+	n, err := l.file.Write(l.pending)
+	whole := bytes.LastIndexByte(l.pending[:n], '\n') + 1
+	l.torn = n > whole
+	l.pending = append(l.pending[:0], l.pending[whole:]...)
+	if l.bad = err; err != nil {
 		l.failed.Inc()
-		// A bufio.Writer that failed once fails for ever.
-		l.buf.Reset(l.file)
 	}
-	l.bad = err
 }
 
-// Healthy is nil while entries can be written, as far as is known.
+// Healthy is nil while entries can be written, as far as is known: one that was taken is written within a
+// second. After a failure it is nil again once what could not be written has been.
 func (l *Log) Healthy() error {
 	if l == nil {
 		return nil
@@ -144,15 +182,13 @@ func (l *Log) flush() {
 			return
 		case <-tick.C:
 			l.mu.Lock()
-			if l.buf.Buffered() > 0 {
-				l.noteLocked(l.buf.Flush())
-			}
+			l.flushLocked()
 			l.mu.Unlock()
 		}
 	}
 }
 
-// Close writes what is left and closes the file.
+// Close writes what is left and closes the file. It is called once.
 func (l *Log) Close() error {
 	if l == nil {
 		return nil
@@ -161,7 +197,8 @@ func (l *Log) Close() error {
 	<-l.done
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.closeLocked(); err != nil {
+	l.flushLocked()
+	if err := errors.Join(l.bad, l.file.Close()); err != nil {
 		return fmt.Errorf("closing the access log: %w", err)
 	}
 	return nil

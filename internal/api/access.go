@@ -17,29 +17,43 @@ func (s *Server) guarded(rt route, h http.HandlerFunc) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		watched := &watchedWriter{ResponseWriter: w}
-		caller, began := access.Caller{}, time.Now()
-		defer func() { s.noteAccess(rt, r, caller, watched, began) }()
-		if s.options.Gate != nil {
-			var err error
-			caller, err = s.options.Gate.Caller(r)
-			switch {
-			case err != nil:
-				unknownCaller(err).challenge(watched, r)
-				return
-			case !may(caller.Grants, rt, r):
-				refusedCaller(rt.need).challenge(watched, r)
-				return
+		caller, began, returned := access.Caller{}, time.Now(), false
+		defer func() {
+			status := watched.status()
+			if !returned && !watched.wrote {
+				status = http.StatusInternalServerError // the observer answers a panic with it
 			}
+			s.noteAccess(rt, r, caller, w.Header().Get(positionHeader), status, began)
+		}()
+		if s.admitted(rt, watched, r, &caller) {
+			h(watched, r)
 		}
-		if s.options.RefuseUnlogged && s.options.AccessLog.Healthy() != nil {
-			s.options.Logger.Error("the access log cannot be written, and requests are refused", "error", s.options.AccessLog.Healthy())
-			unlogged := refuse(http.StatusServiceUnavailable, "not-logged", "transient", "who asks cannot be noted at this moment, and must be", "ask again; whoever runs the service has to look at its disk")
-			unlogged.retryAfter = 5
-			unlogged.write(watched, isFHIR(r))
-			return
-		}
-		h(watched, r)
+		returned = true
 	}
+}
+
+// admitted says whether the caller may ask this, and who it is; whoever may not has been answered.
+func (s *Server) admitted(rt route, w http.ResponseWriter, r *http.Request, caller *access.Caller) bool {
+	if s.options.Gate != nil {
+		var err error
+		*caller, err = s.options.Gate.Caller(r)
+		switch {
+		case err != nil:
+			unknownCaller(err).challenge(w, r)
+			return false
+		case !may(caller.Grants, rt, r):
+			refusedCaller(rt.need).challenge(w, r)
+			return false
+		}
+	}
+	if err := s.options.AccessLog.Healthy(); err != nil && s.options.RefuseUnlogged {
+		s.options.Logger.Error("the access log cannot be written, and requests are refused", "error", err)
+		unlogged := refuse(http.StatusServiceUnavailable, "not-logged", "transient", "who asks cannot be noted at this moment, and must be", "ask again; whoever runs the service has to look at its disk")
+		unlogged.retryAfter = 5
+		unlogged.write(w, isFHIR(r))
+		return false
+	}
+	return true
 }
 
 // may says whether grants are enough. Who may write resources of one type may send these to paths that are
@@ -59,8 +73,8 @@ func may(g access.Grants, rt route, r *http.Request) bool {
 	return g.May(access.Write)
 }
 
-// noteAccess writes the access log.
-func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, w *watchedWriter, began time.Time) {
+// noteAccess writes the access log. answered is the position of the answer; "" when it has none.
+func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, answered string, status int, began time.Time) {
 	if s.options.AccessLog == nil {
 		return
 	}
@@ -68,19 +82,29 @@ func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, w *
 	if err != nil {
 		from = r.RemoteAddr
 	}
-	e := &access.Entry{Time: began.UTC(), Who: caller.Who, Client: caller.Client, From: from, PassedBy: r.Header.Get(passedHeader),
-		Method: r.Method, Route: rt.path, Rule: r.PathValue("rule"), Status: w.status(), Millis: float64(time.Since(began).Microseconds()) / 1000}
+	q := r.URL.Query()
+	e := &access.Entry{Time: began.UTC(), Who: caller.Who, Client: caller.Client, From: from, PassedBy: short(r.Header.Get(passedHeader)),
+		Method: knownMethod(r.Method), Route: rt.path, Rule: short(r.PathValue("rule")), Asked: short(q.Get("min_position")), KnownAt: short(q.Get("known_at")),
+		Answered: answered, Status: status, Millis: float64(time.Since(began).Microseconds()) / 1000}
 	switch {
 	case strings.HasPrefix(rt.path, "/v1/patients/"):
-		e.Patient = r.PathValue("id")
+		e.Patient = short(r.PathValue("id"))
 	case r.PathValue("type") != "":
-		e.Resource = strings.TrimSuffix(r.PathValue("type")+"/"+r.PathValue("id"), "/")
+		e.Resource = short(strings.TrimSuffix(r.PathValue("type")+"/"+r.PathValue("id"), "/"))
 	default:
-		q := r.URL.Query()
-		e.Patient, e.Rule = q.Get("patient"), q.Get("rule")
+		e.Patient = short(q.Get("patient"))
+	}
+	if e.Rule == "" {
+		e.Rule = short(q.Get("rule"))
 	}
 	s.options.AccessLog.Write(e)
 }
+
+// mostNoted is longer than anything that a caller who is not up to something sends.
+const mostNoted = 1024
+
+// short keeps a caller from filling the access log with one request.
+func short(text string) string { return text[:min(len(text), mostNoted)] }
 
 // refusedAccess is a refusal with what RFC 6750 has a client told.
 type refusedAccess struct {

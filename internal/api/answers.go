@@ -35,6 +35,7 @@ func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
 		s.notAnswered(w, r, "reading an answer", err)
 		return
 	}
+	w.Header().Set(positionHeader, answer.Position)
 	writeJSON(w, http.StatusOK, answer)
 }
 

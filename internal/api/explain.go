@@ -31,6 +31,12 @@ func (s *Server) getExplanation(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Vary", "Accept")
+	switch e := answer.(type) {
+	case *record.Explanation:
+		w.Header().Set(positionHeader, e.Known.Position)
+	case *record.Difference:
+		w.Header().Set(positionHeader, e.Later.Known.Position)
+	}
 	if a.form == asJSON {
 		writeJSON(w, http.StatusOK, answer)
 		return

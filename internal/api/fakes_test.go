@@ -69,6 +69,8 @@ type fakeReader struct {
 	options store.ReadOptions
 	reading store.Reading
 	err     error
+
+	position string
 }
 
 func (r *fakeReader) Whole(ctx context.Context, patient string, o store.ReadOptions) (store.Reading, error) {
@@ -84,7 +86,7 @@ func (r *fakeReader) Active(ctx context.Context, patient string, o store.ReadOpt
 	if errors.Is(r.err, store.ErrNotReached) {
 		<-ctx.Done()
 	}
-	return store.Answer{Patient: patient, Known: true, Now: o.Now.Time(), Alerts: []store.Alert{}, Unknown: []store.Unknown{}}, r.err
+	return store.Answer{Patient: patient, Known: true, Position: r.position, Now: o.Now.Time(), Alerts: []store.Alert{}, Unknown: []store.Unknown{}}, r.err
 }
 
 type fakeOwners map[string]string

@@ -12,7 +12,8 @@ import (
 	"github.com/vigil-cds/vigil/processor"
 )
 
-// positionHeader tells where in the log a write is, to be given as min_position to a read.
+// positionHeader tells where in the log a write is, to be given as min_position to a read, and of an answer
+// about one patient how much of the log it has seen.
 const positionHeader = "Vigil-Position"
 
 // postResource takes one resource. One without an id is known by its content, so that the same one sent
