@@ -98,7 +98,7 @@ type TLS struct {
 // Access says who may ask what.
 type Access struct {
 	KeysURL           string   `koanf:"keys_url" doc:"JSON Web Key Set of whoever issues tokens. With it, or keys_file, every caller has to show a token; without either, and without http.tls.client_ca, nobody is asked who they are."`
-	KeysFile          string   `koanf:"keys_file" doc:"The same in a file, which is read at the start."`
+	KeysFile          string   `koanf:"keys_file" doc:"The same in a file. One that is replaced is read within a minute."`
 	KeysCA            string   `koanf:"keys_ca" doc:"PEM file of who signed the certificate of keys_url. Empty: whom this machine believes."`
 	Issuer            string   `koanf:"issuer" doc:"What the iss of a token must be."`
 	Audience          string   `koanf:"audience" doc:"What the aud of a token must have."`

@@ -246,7 +246,7 @@ func knownUnits(site map[string]string) func(unit string) bool {
 // close stops everything, what depends on others first.
 func (e *engine) close() error {
 	var faults []error
-	faults = append(faults, e.wire.log.Close())
+	faults = append(faults, e.wire.close())
 	if e.cluster != nil {
 		faults = append(faults, e.cluster.close())
 	}

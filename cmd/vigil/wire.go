@@ -32,7 +32,7 @@ func newWire(c config.Config, r prometheus.Registerer, logger *slog.Logger) (w w
 			return w, err
 		}
 	}
-	o := access.Options{KeysURL: a.KeysURL, KeysFile: a.KeysFile, KeysCA: a.KeysCA, Issuer: a.Issuer, Audience: a.Audience, Certificates: a.CertificateScopes}
+	o := access.Options{KeysURL: a.KeysURL, KeysFile: a.KeysFile, KeysCA: a.KeysCA, Issuer: a.Issuer, Audience: a.Audience, Certificates: a.CertificateScopes, Logger: logger}
 	if a.KeysURL != "" || a.KeysFile != "" || t.ClientCA != "" {
 		if w.gate, err = access.NewGate(o); err != nil {
 			return w, err
@@ -43,6 +43,12 @@ func newWire(c config.Config, r prometheus.Registerer, logger *slog.Logger) (w w
 	}
 	w.log, err = access.OpenLog(a.Log, r)
 	return w, err
+}
+
+// close ends what depends on nobody any more.
+func (w *wire) close() error {
+	w.gate.Close()
+	return w.log.Close()
 }
 
 // scheme is how the service is spoken to.

@@ -3,11 +3,11 @@ package access
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"sync"
@@ -21,48 +21,69 @@ import (
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
 	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
 
-// keySet is the public keys of whoever issues tokens. It implements oidc.KeySet and may be used from any
-// goroutine.
+// ErrKeys means that it cannot be said whether a token is valid, since the keys that it could be signed with
+// cannot be read.
+var ErrKeys = errors.New("the keys that tokens are signed with cannot be read")
+
+// keySet is the public keys of whoever issues tokens. It may be used from any goroutine. Keys that are known
+// are used without waiting for others to be read, so that whoever issues tokens may be away, or slow.
 type keySet struct {
-	read  func(context.Context) ([]byte, error)
-	every time.Duration // how often keys are read again; 0: never
-	pause time.Duration // the least time between two readings, whatever tokens say
+	read   func(context.Context) ([]byte, error)
+	every  time.Duration // how often keys are read again
+	pause  time.Duration // the least time from one reading to the next, whatever tokens say
+	logger *slog.Logger
 
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey
-	readAt  time.Time // when the keys were read
-	triedAt time.Time // when it was last tried
+	failed  error         // of the last reading
+	readAt  time.Time     // when the keys were read; zero: never
+	triedAt time.Time     // when the last reading ended
+	reading chan struct{} // closed at the end of the one that is under way; nil: none is
+
+	ended  context.Context // once close is called
+	close  context.CancelFunc
+	joined sync.WaitGroup // the readings
 }
 
 const (
-	keysEvery = time.Hour
-	keysPause = 10 * time.Second
-	mostKeys  = 1 << 20 // bytes
+	remoteEvery = time.Hour
+	fileEvery   = time.Minute
+	keysPause   = 10 * time.Second
+	keysTimeout = 10 * time.Second
+	mostKeys    = 1 << 20 // bytes
 )
 
-// fileKeys reads a JWKS from a file, once.
-func fileKeys(path string) (*keySet, error) {
-	k := &keySet{read: func(context.Context) ([]byte, error) { return os.ReadFile(path) }}
-	if err := k.refresh(context.Background()); err != nil {
+func newKeySet(read func(context.Context) ([]byte, error), every time.Duration, logger *slog.Logger) *keySet {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	k := &keySet{read: read, every: every, pause: keysPause, logger: logger}
+	k.ended, k.close = context.WithCancel(context.Background())
+	return k
+}
+
+// fileKeys reads a JWKS from a file, which has to be there, and later on as remoteKeys does.
+func fileKeys(path string, logger *slog.Logger) (*keySet, error) {
+	k := newKeySet(func(context.Context) ([]byte, error) { return os.ReadFile(path) }, fileEvery, logger)
+	keys, err := k.fetch()
+	if err != nil {
 		return nil, fmt.Errorf("reading the keys that tokens are signed with from %s: %w", path, err)
 	}
+	k.keys, k.readAt = keys, time.Now()
 	return k, nil
 }
 
 // remoteKeys reads a JWKS from a URL when it is first needed, every hour, and when a token names a key that
 // is not there.
-func remoteKeys(url, ca string) (*keySet, error) {
-	client := &http.Client{Timeout: 10 * time.Second}
+func remoteKeys(url, ca string, logger *slog.Logger) (*keySet, error) {
+	client := &http.Client{CheckRedirect: sameSafety}
 	if ca != "" {
-		pem, err := os.ReadFile(ca)
+		authorities, err := pool(ca)
 		if err != nil {
-			return nil, fmt.Errorf("reading who signed the certificate of the keys: %w", err)
+			return nil, err
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading who signed the certificate of the keys: %s has no PEM certificate", ca)
-		}
-		client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, Proxy: http.ProxyFromEnvironment}
+		client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment,
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities}}
 	}
 	read := func(ctx context.Context) ([]byte, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -79,66 +100,116 @@ func remoteKeys(url, ca string) (*keySet, error) {
 		}
 		return io.ReadAll(io.LimitReader(resp.Body, mostKeys))
 	}
-	return &keySet{read: read, every: keysEvery, pause: keysPause}, nil
+	return newKeySet(read, remoteEvery, logger), nil
 }
 
-// refresh reads the keys. It is for one goroutine at a time.
-func (k *keySet) refresh(ctx context.Context) error {
-	k.triedAt = time.Now()
+// sameSafety follows no redirection to where anybody in between could put keys of their own.
+func sameSafety(r *http.Request, via []*http.Request) error {
+	if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" || len(via) >= 10 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// fetch reads the keys.
+func (k *keySet) fetch() ([]jose.JSONWebKey, error) {
+	ctx, cancel := context.WithTimeout(k.ended, keysTimeout)
+	defer cancel()
 	data, err := k.read(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var set jose.JSONWebKeySet
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
 	if err := json.Unmarshal(data, &set); err != nil {
-		return fmt.Errorf("it is no JSON Web Key Set: %w", err)
+		return nil, fmt.Errorf("it is no JSON Web Key Set: %w", err)
 	}
 	var keys []jose.JSONWebKey
-	for _, key := range set.Keys {
+	for _, text := range set.Keys {
+		var key jose.JSONWebKey
+		err := json.Unmarshal(text, &key)
 		switch {
+		case errors.Is(err, jose.ErrUnsupportedKeyType): // for algorithms that are not taken
+		case err != nil:
+			return nil, fmt.Errorf("it has a key that cannot be read: %w", err)
 		case key.Use == "enc" || !key.Valid():
 		case !key.IsPublic():
-			return errors.New("it has a key that is not public: publish public keys alone")
+			return nil, errors.New("it has a key that is not public: publish public keys alone")
 		default:
 			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
-		return errors.New("it has no key for signatures")
+		return nil, errors.New("it has no key for signatures")
 	}
-	k.keys, k.readAt = keys, k.triedAt
-	return nil
+	return keys, nil
 }
 
-// find gives the keys of that id, or all when a token names none, reading them again where need be.
+// find gives the keys of that id, or all when a token names none. It waits for a reading only when it has
+// none to give. The error is ErrKeys, or why ctx has ended.
 func (k *keySet) find(ctx context.Context, id string) ([]jose.JSONWebKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	named := func() (found []jose.JSONWebKey) {
-		for _, key := range k.keys {
-			if id == "" || key.KeyID == id {
-				found = append(found, key)
-			}
+	found := k.namedLocked(id)
+	due := len(found) == 0 || time.Since(k.readAt) > k.every
+	if due && k.reading == nil && (k.triedAt.IsZero() || time.Since(k.triedAt) >= k.pause) {
+		k.refreshLocked()
+	}
+	if reading := k.reading; len(found) == 0 && reading != nil {
+		k.mu.Unlock()
+		select {
+		case <-reading:
+		case <-ctx.Done():
 		}
-		return found
-	}
-	found := named()
-	now := time.Now()
-	stale := k.every > 0 && now.Sub(k.readAt) > k.every
-	if (len(found) > 0 && !stale) || k.every == 0 || now.Sub(k.triedAt) < k.pause {
-		return found, nil
-	}
-	// Who gave up must not leave the others without keys.
-	if err := k.refresh(context.WithoutCancel(ctx)); err != nil {
-		if len(found) > 0 {
-			return found, nil // whoever issues tokens may be away for a while
+		k.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("the keys that it could be signed with cannot be read: %w", err)
+		found = k.namedLocked(id)
 	}
-	return named(), nil
+	if len(found) == 0 && k.failed != nil {
+		return nil, ErrKeys
+	}
+	return found, nil
 }
 
-// VerifySignature implements oidc.KeySet.
+func (k *keySet) namedLocked(id string) (found []jose.JSONWebKey) {
+	for _, key := range k.keys {
+		if id == "" || key.KeyID == id {
+			found = append(found, key)
+		}
+	}
+	return found
+}
+
+// refreshLocked begins to read the keys.
+func (k *keySet) refreshLocked() {
+	done := make(chan struct{})
+	k.reading = done
+	k.joined.Go(func() {
+		keys, err := k.fetch()
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		defer close(done)
+		k.failed, k.triedAt, k.reading = err, time.Now(), nil
+		if err == nil {
+			k.keys, k.readAt = keys, k.triedAt
+			return
+		}
+		if k.ended.Err() == nil {
+			k.logger.Warn("the keys that tokens are signed with cannot be read; those that are known go on", "error", err)
+		}
+	})
+}
+
+// end ends what is under way. No key is asked for after it.
+func (k *keySet) end() {
+	k.close()
+	k.joined.Wait()
+}
+
+// VerifySignature gives what a token says, if a key that is known has signed it.
 func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(signed.Signatures) != 1 {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -121,4 +122,41 @@ func TestEntriesThatCannotBeKeptAnyMoreAreCounted(t *testing.T) {
 	l.tick()
 	require.NoError(t, l.Healthy())
 	require.Len(t, d.routes(), 20-lost)
+}
+
+func TestTheAccessLogIsWrittenAndBegunAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	l, err := OpenLog(path, nil)
+	require.NoError(t, err)
+	l.Write(&Entry{Who: "dr-who", Method: "GET", Route: "/v1/patients/{id}/alerts", Patient: "p1", Status: 200})
+	require.NoError(t, os.Rename(path, path+".1"))
+	require.NoError(t, l.Reopen())
+	l.Write(&Entry{Who: "nurse", Method: "GET", Route: "/v1/alerts", Status: 403})
+	require.NoError(t, l.Healthy())
+	require.NoError(t, l.Close())
+	for at, who := range map[string]string{path + ".1": "dr-who", path: "nurse"} {
+		data, err := os.ReadFile(at)
+		require.NoError(t, err)
+		var e Entry
+		require.NoError(t, json.Unmarshal(data, &e))
+		require.Equal(t, who, e.Who)
+		info, err := os.Stat(at)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode())
+	}
+	none, err := OpenLog("", nil)
+	require.NoError(t, err)
+	none.Write(&Entry{})
+	require.NoError(t, none.Healthy())
+	require.NoError(t, none.Close())
+	_, err = OpenLog(filepath.Join(t.TempDir(), "no", "such"), nil)
+	require.Error(t, err)
+}
+
+func TestAnAccessLogThatCannotBeWrittenSaysSo(t *testing.T) {
+	l, err := OpenLog("/dev/full", nil)
+	require.NoError(t, err)
+	l.Write(&Entry{Who: "x"})
+	require.Eventually(t, func() bool { return l.Healthy() != nil }, 10*time.Second, 10*time.Millisecond)
+	_ = l.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,13 +25,15 @@ var (
 // Options say whom to believe.
 type Options struct {
 	KeysURL  string // of a JWKS; "" with KeysFile
-	KeysFile string // with a JWKS; read once
+	KeysFile string // with a JWKS
 	KeysCA   string // PEM file of who signed KeysURL's certificate; "" the system's
 	Issuer   string // what a token's iss must be
 	Audience string // what a token's aud must have
 
 	// Certificates is what a caller may who shows a certificate that TLS has verified, and no token.
 	Certificates []string
+
+	Logger *slog.Logger // is told when keys cannot be read; nil: nobody is
 }
 
 // Caller is who asks.
@@ -40,9 +43,11 @@ type Caller struct {
 	Grants
 }
 
-// Gate finds out who asks. It may be used from any goroutine.
+// Gate finds out who asks. It may be used from any goroutine, until it is closed.
 type Gate struct {
-	verifier     *oidc.IDTokenVerifier // nil: tokens are not looked at
+	keys         *keySet // nil: tokens are not looked at
+	issuer       string
+	rules        oidc.Config
 	certificates Grants
 
 	mu   sync.Mutex
@@ -61,34 +66,42 @@ const (
 	mostSeen = 10_000
 )
 
+// leeway is how long after its end a token is still taken: clocks differ. Before its beginning it is five
+// minutes less that, which go-oidc allows.
+const leeway = 30 * time.Second
+
 // NewGate makes a gate. Keys from a URL are read when they are first needed.
 func NewGate(o Options) (*Gate, error) {
 	g := &Gate{certificates: ParseScopes(o.Certificates), seen: make(map[[sha256.Size]byte]seen)}
-	var keys *keySet
 	var err error
 	switch {
 	case o.KeysFile != "":
-		keys, err = fileKeys(o.KeysFile)
+		g.keys, err = fileKeys(o.KeysFile, o.Logger)
 	case o.KeysURL != "":
-		keys, err = remoteKeys(o.KeysURL, o.KeysCA)
-	default:
-		return g, nil
+		g.keys, err = remoteKeys(o.KeysURL, o.KeysCA, o.Logger)
 	}
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	g.issuer = o.Issuer
+	g.rules = oidc.Config{ClientID: o.Audience, Now: func() time.Time { return time.Now().Add(-leeway) }}
 	for _, a := range algorithms {
-		names = append(names, string(a))
+		g.rules.SupportedSigningAlgs = append(g.rules.SupportedSigningAlgs, string(a))
 	}
-	g.verifier = oidc.NewVerifier(o.Issuer, keys, &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: names})
 	return g, nil
 }
 
-// Caller says who asks. The errors: ErrNoCredentials, and ErrToken with what is wrong with it.
+// Close ends what the gate has under way. A nil gate has nothing.
+func (g *Gate) Close() {
+	if g != nil && g.keys != nil {
+		g.keys.end()
+	}
+}
+
+// Caller says who asks. The errors: ErrNoCredentials, ErrToken with what is wrong with it, and ErrKeys.
 func (g *Gate) Caller(r *http.Request) (Caller, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" && g.verifier != nil {
+	if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" && g.keys != nil {
 		return g.token(r.Context(), token)
 	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
@@ -106,8 +119,12 @@ func (g *Gate) token(ctx context.Context, token string) (Caller, error) {
 	if ok && now.Before(known.until) {
 		return known.caller, nil
 	}
-	verified, err := g.verifier.Verify(ctx, token)
-	if err != nil {
+	keys := &attempt{keys: g.keys}
+	verified, err := oidc.NewVerifier(g.issuer, keys, &g.rules).Verify(ctx, token)
+	switch {
+	case keys.failed != nil:
+		return Caller{}, keys.failed
+	case err != nil:
 		return Caller{}, fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	var claims struct {
@@ -134,6 +151,21 @@ func (g *Gate) token(ctx context.Context, token string) (Caller, error) {
 	g.seen[sum] = seen{caller, until}
 	g.mu.Unlock()
 	return caller, nil
+}
+
+// attempt is one use of the keys. It remembers that they could not be read, which oidc tells as text alone.
+type attempt struct {
+	keys   *keySet
+	failed error
+}
+
+// VerifySignature implements oidc.KeySet.
+func (a *attempt) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	payload, err := a.keys.VerifySignature(ctx, token)
+	if errors.Is(err, ErrKeys) || ctx.Err() != nil {
+		a.failed = err
+	}
+	return payload, err
 }
 
 // words is a list, or a text with spaces between.

@@ -39,7 +39,7 @@ func (s *Server) admitted(rt route, w http.ResponseWriter, r *http.Request, call
 		*caller, err = s.options.Gate.Caller(r)
 		switch {
 		case err != nil:
-			unknownCaller(err).challenge(w, r)
+			s.unknownCaller(w, r, err)
 			return false
 		case !may(caller.Grants, rt, r):
 			refusedCaller(rt.need).challenge(w, r)
@@ -117,14 +117,22 @@ func (r refusedAccess) challenge(w http.ResponseWriter, q *http.Request) {
 	r.write(w, isFHIR(q))
 }
 
-func unknownCaller(err error) refusedAccess {
-	if errors.Is(err, access.ErrNoCredentials) {
-		return refusedAccess{refuse(http.StatusUnauthorized, "no-credentials", "login", "who asks is not known",
-			"send a token as Authorization: Bearer …, or a client certificate where the service takes those"), `Bearer realm="vigil"`}
+// unknownCaller answers who shows nothing that says who asks.
+func (s *Server) unknownCaller(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, access.ErrNoCredentials):
+		refusedAccess{refuse(http.StatusUnauthorized, "no-credentials", "login", "who asks is not known",
+			"send a token as Authorization: Bearer …, or a client certificate where the service takes those"), `Bearer realm="vigil"`}.challenge(w, r)
+	case errors.Is(err, access.ErrToken):
+		bad := refuse(http.StatusUnauthorized, "bad-token", "login", "the token is not valid", "get another from whoever issues them")
+		bad.Detail = err.Error()
+		refusedAccess{bad, `Bearer realm="vigil", error="invalid_token"`}.challenge(w, r)
+	default:
+		unsure := refuse(http.StatusServiceUnavailable, "keys-unavailable", "transient", "whether the token is valid cannot be said at this moment",
+			"ask again; whoever runs the service finds in its log why it cannot read access.keys_url or access.keys_file")
+		unsure.retryAfter = 5
+		unsure.write(w, isFHIR(r))
 	}
-	r := refuse(http.StatusUnauthorized, "bad-token", "login", "the token is not valid", "get another from whoever issues them")
-	r.Detail = err.Error()
-	return refusedAccess{r, `Bearer realm="vigil", error="invalid_token"`}
 }
 
 func refusedCaller(need access.Scope) refusedAccess {

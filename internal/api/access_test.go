@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,6 +37,7 @@ func newGated(t *testing.T, change func(*Options)) *gated {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "keys"), set, 0o600))
 	gate, err := access.NewGate(access.Options{KeysFile: filepath.Join(dir, "keys"), Issuer: "i", Audience: "a"})
 	require.NoError(t, err)
+	t.Cleanup(gate.Close)
 	g := &gated{path: filepath.Join(dir, "access.log")}
 	log, err := access.OpenLog(g.path, nil)
 	require.NoError(t, err)
@@ -91,6 +93,20 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestWhileKeysCannotBeReadACallerIsToldToComeAgain(t *testing.T) {
+	away := httptest.NewServer(http.NotFoundHandler())
+	away.Close()
+	gate, err := access.NewGate(access.Options{KeysURL: away.URL, Issuer: "i", Audience: "a"})
+	require.NoError(t, err)
+	defer gate.Close()
+	s := newGated(t, func(o *Options) { o.Gate = gate })
+	w := s.do("GET", "/v1/alerts", "", "Authorization", s.token("vigil.read"))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Equal(t, "5", w.Header().Get("Retry-After"))
+	require.Contains(t, w.Body.String(), "keys-unavailable")
+	require.NotContains(t, w.Body.String(), away.URL)
 }
 
 func TestWhoMayWriteOneTypeWritesNoOther(t *testing.T) {
