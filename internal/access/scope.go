@@ -36,24 +36,42 @@ func (s Scope) String() string {
 // Grants is what a caller was given.
 type Grants struct {
 	Scope
-	types map[string]bool // FHIR types that may be written, besides all with Write
+	types map[string]deeds // by FHIR type, or anyType: what may be done besides what Write allows, which is all
 }
+
+// deeds is what may be done to resources of a type.
+type deeds uint8
+
+const (
+	putting deeds = 1 << iota // create and update: it is not known before which a write will be
+	deleting
+)
+
+const anyType = "*"
 
 // May says whether the grants include all of the need.
 func (g Grants) May(need Scope) bool { return g.Scope&need == need }
 
-// MayWrite says whether resources of the FHIR type may be written.
-func (g Grants) MayWrite(typ string) bool { return g.May(Write) || g.types[typ] }
+// MayWrite says whether resources of the FHIR type may be created and updated.
+func (g Grants) MayWrite(typ string) bool { return g.mayDo(typ, putting) }
 
-// MayWriteSome says whether resources of some type may be written.
+// MayDelete says whether resources of the FHIR type may be deleted.
+func (g Grants) MayDelete(typ string) bool { return g.mayDo(typ, deleting) }
+
+func (g Grants) mayDo(typ string, d deeds) bool {
+	return g.May(Write) || (g.types[typ]|g.types[anyType])&d != 0
+}
+
+// MayWriteSome says whether resources of some type may be written or deleted.
 func (g Grants) MayWriteSome() bool { return g.May(Write) || len(g.types) > 0 }
 
 // ParseScopes reads Vigil's own scopes and the system scopes of SMART App Launch, 1.0 (system/*.read) and 2.0
 // (system/*.rs); others say nothing here and are passed over.
 //
 // An answer is computed from resources of all types, so that system/*.read grants Read and Explain, and
-// system/Observation.read nothing. system/*.write, .cud and .cu grant Write; limited to a type they grant
-// writing of that type. A scope that SMART 2.0 narrows by a query grants nothing: it cannot be held to it.
+// system/Observation.read nothing. system/*.write and .cud grant Write; with .cu nothing may be deleted, and
+// limited to a type each is about that type. A Bundle may have anything in it, and needs Write. A scope that
+// SMART 2.0 narrows by a query grants nothing: it cannot be held to it.
 func ParseScopes(words []string) Grants {
 	var g Grants
 	for _, word := range words {
@@ -66,46 +84,48 @@ func ParseScopes(words []string) Grants {
 		if !ok || !strings.HasPrefix(word, "system/") || typ == "" || strings.Contains(permissions, "?") {
 			continue
 		}
-		read, write := permissionsOf(permissions)
-		if typ == "*" {
-			if read {
-				g.Scope |= Read | Explain
-			}
-			if write {
-				g.Scope |= Write
-			}
-			continue
+		read, may := permissionsOf(permissions)
+		if typ == anyType && read {
+			g.Scope |= Read | Explain
 		}
-		if write {
+		switch {
+		case typ == anyType && may == putting|deleting:
+			g.Scope |= Write
+		case may != 0:
 			if g.types == nil {
-				g.types = make(map[string]bool)
+				g.types = make(map[string]deeds)
 			}
-			g.types[typ] = true
+			g.types[typ] |= may
 		}
 	}
 	return g
 }
 
 // permissionsOf reads what follows the dot: SMART 1.0's words, or 2.0's letters in their order.
-func permissionsOf(text string) (read, write bool) {
+func permissionsOf(text string) (read bool, may deeds) {
 	switch text {
 	case "read":
-		return true, false
+		return true, 0
 	case "write":
-		return false, true
+		return false, putting | deleting
 	case "*":
-		return true, true
+		return true, putting | deleting
 	}
 	rest := "cruds"
 	has := make(map[rune]bool)
 	for _, letter := range text {
 		i := strings.IndexRune(rest, letter)
 		if i < 0 {
-			return false, false
+			return false, 0
 		}
 		rest = rest[i+1:]
 		has[letter] = true
 	}
-	// A write may create, update or delete, and it is not known before which.
-	return has['r'] && has['s'], has['c'] && has['u']
+	if has['c'] && has['u'] {
+		may |= putting
+	}
+	if has['d'] {
+		may |= deleting
+	}
+	return has['r'] && has['s'], may
 }

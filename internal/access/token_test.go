@@ -173,6 +173,8 @@ func TestScopesGrantWhatTheySay(t *testing.T) {
 		"system/*.*":                           Read | Explain | Write,
 		"system/*.write":                       Write,
 		"system/*.cud":                         Write,
+		"system/*.cu":                          0, // not all that Write is; see below
+		"system/*.c":                           0,
 		"system/*.r":                           0,
 		"system/*.sr":                          0,
 		"system/*.rs?status=final":             0,
@@ -187,11 +189,29 @@ func TestScopesGrantWhatTheySay(t *testing.T) {
 	} {
 		require.Equal(t, want, ParseScopes(strings.Fields(words)).Scope, words)
 	}
-	g := ParseScopes([]string{"system/Observation.write", "system/Condition.cu"})
-	require.True(t, g.MayWrite("Observation"))
-	require.True(t, g.MayWrite("Condition"))
-	require.False(t, g.MayWrite("Patient"))
-	require.True(t, g.MayWriteSome())
-	require.False(t, Grants{}.MayWriteSome())
 	require.Equal(t, "vigil.write vigil.admin", (Write | Admin).String())
+}
+
+func TestWritingIsGrantedByTypeAndDeed(t *testing.T) {
+	for words, want := range map[string]struct{ write, remove, some bool }{ // of an Observation
+		"":                         {},
+		"vigil.read":               {},
+		"vigil.write":              {true, true, true},
+		"system/*.cud":             {true, true, true},
+		"system/*.cu":              {true, false, true},
+		"system/*.d":               {false, true, true},
+		"system/Observation.write": {true, true, true},
+		"system/Observation.cu":    {true, false, true},
+		"system/Observation.d":     {false, true, true},
+		"system/Observation.cu system/Observation.d": {true, true, true},
+		"system/Observation.c":                       {},
+		"system/Observation.rs":                      {},
+		"system/Condition.cud":                       {false, false, true},
+		"system/Condition.cud system/*.d":            {false, true, true},
+	} {
+		g := ParseScopes(strings.Fields(words))
+		require.Equal(t, want.write, g.MayWrite("Observation"), words)
+		require.Equal(t, want.remove, g.MayDelete("Observation"), words)
+		require.Equal(t, want.some, g.MayWriteSome(), words)
+	}
 }

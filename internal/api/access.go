@@ -1,9 +1,11 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,7 @@ func (s *Server) guarded(rt route, h http.HandlerFunc) http.HandlerFunc {
 			s.noteAccess(rt, r, caller, w.Header().Get(positionHeader), status, began)
 		}()
 		if s.admitted(rt, watched, r, &caller) {
-			h(watched, r)
+			h(watched, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller.Grants)))
 		}
 		returned = true
 	}
@@ -56,13 +58,30 @@ func (s *Server) admitted(rt route, w http.ResponseWriter, r *http.Request, call
 	return true
 }
 
+// callerKey is under what a request's context has the grants of its caller.
+type callerKey struct{}
+
+// mayKnowOf says whether the caller may learn whose resources those are: whoever may write them may.
+func (s *Server) mayKnowOf(r *http.Request, resources []string) bool {
+	if s.options.Gate == nil {
+		return true
+	}
+	g, _ := r.Context().Value(callerKey{}).(access.Grants)
+	return !slices.ContainsFunc(resources, func(name string) bool {
+		typ, _, _ := strings.Cut(name, "/")
+		return !g.MayWrite(typ) && !g.MayDelete(typ)
+	})
+}
+
 // may says whether grants are enough. Who may write resources of one type may send these to paths that are
-// about that type.
+// about that type; which types another instance asks about is known once its question is read.
 func may(g access.Grants, rt route, r *http.Request) bool {
 	if rt.need != access.Write {
 		return g.May(rt.need)
 	}
 	switch {
+	case r.Method == http.MethodDelete:
+		return g.MayDelete(r.PathValue("type"))
 	case r.PathValue("type") != "":
 		return g.MayWrite(r.PathValue("type"))
 	case rt.path == "/v1/observations":

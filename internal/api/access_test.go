@@ -111,17 +111,34 @@ func TestWhileKeysCannotBeReadACallerIsToldToComeAgain(t *testing.T) {
 
 func TestWhoMayWriteOneTypeWritesNoOther(t *testing.T) {
 	s := newGated(t, nil)
-	token := s.token("system/Observation.write")
-	for path, status := range map[string]int{"/fhir/Observation/o1": 200, "/fhir/Condition/c1": 403, "/fhir": 403} {
-		method := http.MethodPut
-		if path == "/fhir" {
-			method = http.MethodPost
-		}
-		require.Equal(t, status, s.do(method, path, observation, "Authorization", token).Code, path)
+	s.owners["Observation/o1"], s.owners["Condition/c1"] = "p1", "p1"
+	for _, c := range []struct {
+		scopes, method, path, body string
+		status                     int
+	}{
+		{"system/Observation.write", "PUT", "/fhir/Observation/o1", observation, 200},
+		{"system/Observation.cu", "PUT", "/fhir/Observation/o1", observation, 200},
+		{"system/*.cu", "PUT", "/fhir/Observation/o1", observation, 200},
+		{"system/Observation.d", "PUT", "/fhir/Observation/o1", observation, 403},
+		{"system/Observation.write", "PUT", "/fhir/Condition/c1", observation, 403},
+		{"system/Condition.write", "PUT", "/fhir/Condition/c1", observation, 400}, // it is none, whatever the path says
+		{"system/Condition.write", "POST", "/fhir/Condition", observation, 400},
+		{"system/Observation.write", "POST", "/fhir", observation, 403},
+		{"system/*.cu", "POST", "/fhir", observation, 403},
+		{"system/Observation.write", "POST", "/v1/observations", compact("p1", "1"), 200},
+		{"system/Condition.write", "POST", "/v1/observations", compact("p1", "1"), 403},
+		{"system/Observation.cu", "DELETE", "/fhir/Observation/o1", "", 403},
+		{"system/Condition.cud", "DELETE", "/fhir/Observation/o1", "", 403},
+		{"system/Observation.d", "DELETE", "/fhir/Observation/o1", "", 204},
+		{"system/Observation.write", "GET", "/v1/alerts", "", 403},
+		{"system/Observation.cu", "POST", ownersPath, `{"resources":["Observation/o1"]}`, 200},
+		{"system/Observation.cu", "POST", ownersPath, `{"resources":["Observation/o1","Condition/c1"]}`, 403},
+		{"vigil.read", "POST", ownersPath, `{"resources":[]}`, 403},
+	} {
+		w := s.do(c.method, c.path, c.body, "Authorization", s.token(c.scopes), "Content-Type", "application/json")
+		require.Equal(t, c.status, w.Code, "%+v: %s", c, w.Body)
 	}
-	require.Equal(t, 200, s.do("POST", "/v1/observations", compact("p1", "1"), "Authorization", token).Code)
-	require.Equal(t, 403, s.do("GET", "/v1/alerts", "", "Authorization", token).Code)
-	text := s.do(http.MethodPut, "/fhir/Condition/c1", observation, "Authorization", token).Body.String()
+	text := s.do(http.MethodPut, "/fhir/Condition/c1", observation, "Authorization", s.token("system/Observation.write")).Body.String()
 	require.Contains(t, text, "OperationOutcome")
 	require.Contains(t, text, "vigil.write")
 }

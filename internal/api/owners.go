@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/vigil-cds/vigil/internal/access"
 )
 
 // whose finds for whom resources state facts, as far as the store of this process knows, and in a cluster
@@ -113,6 +115,10 @@ func (s *Server) postOwners(w http.ResponseWriter, r *http.Request) {
 	if err := json.Unmarshal(body, &q); err != nil || len(q.Resources) > mostOwners {
 		refuse(http.StatusBadRequest, "bad-body", "structure", "the body is not a list of resources",
 			fmt.Sprintf(`write it as {"resources": ["Observation/7"]}, with at most %d`, mostOwners)).write(w, false)
+		return
+	}
+	if !s.mayKnowOf(r, q.Resources) {
+		refusedCaller(access.Write).challenge(w, r)
 		return
 	}
 	owned, err := s.options.Owners.Owners(r.Context(), q.Resources)
