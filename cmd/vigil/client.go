@@ -51,7 +51,7 @@ func (c connect) credentials() (settings *tls.Config, token string, err error) {
 	if (c.cert == "") != (c.key == "") {
 		return nil, "", misused("--cert and --key go together")
 	}
-	if settings, err = access.Client(c.ca, c.cert, c.key); err != nil {
+	if settings, err = access.Client(c.ca, c.cert, c.key, nil); err != nil {
 		return nil, "", err
 	}
 	token = os.Getenv(tokenVariable)

@@ -23,12 +23,12 @@ type wire struct {
 
 func newWire(c config.Config, r prometheus.Registerer, logger *slog.Logger) (w wire, err error) {
 	t, a := c.HTTP.TLS, c.Access
-	own := access.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, Required: t.ClientAuth == config.AuthRequired}
+	own := access.TLS{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA, Required: t.ClientAuth == config.AuthRequired, Logger: logger}
 	if own.Enabled() {
 		if w.server, err = own.Server(); err != nil {
 			return w, err
 		}
-		if w.peers, err = access.Client(t.PeerCA, t.Cert, t.Key); err != nil {
+		if w.peers, err = access.Client(t.PeerCA, t.Cert, t.Key, logger); err != nil {
 			return w, err
 		}
 	}

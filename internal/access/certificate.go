@@ -4,47 +4,59 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"os"
-	"sync"
-	"time"
 )
 
-// TLS says how a service and its callers know each other.
+// TLS says how a service and its callers know each other. Files that are replaced on the disk are used from
+// the next connection on; those that do not fit together leave the ones before, and the logger is told.
 type TLS struct {
 	Cert, Key string // PEM files of the service
 	ClientCA  string // PEM file of who signs callers' certificates; "" asks callers for none
 	Required  bool   // callers without a certificate are refused at the handshake
+
+	Logger *slog.Logger // nil: nobody is told
 }
 
 // Enabled says whether the service speaks TLS.
 func (t *TLS) Enabled() bool { return t.Cert != "" }
 
-// Server makes the configuration of a server. A certificate that is replaced on the disk is used from the
-// next connection on.
+// Server makes the configuration of a server.
 func (t *TLS) Server() (*tls.Config, error) {
-	pair := &certificate{cert: t.Cert, key: t.Key}
-	if _, err := pair.load(); err != nil {
+	pair, err := newPair(t.Cert, t.Key, t.Logger)
+	if err != nil {
 		return nil, err
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.load() }}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.load(), nil }}
 	if t.ClientCA == "" {
 		return c, nil
-	}
-	var err error
-	if c.ClientCAs, err = pool(t.ClientCA); err != nil {
-		return nil, err
 	}
 	c.ClientAuth = tls.VerifyClientCertIfGiven
 	if t.Required {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
+	base := c.Clone()
+	believing, err := newFiles(func() (*tls.Config, error) {
+		authorities, err := pool(t.ClientCA)
+		if err != nil {
+			return nil, err
+		}
+		c := base.Clone()
+		c.ClientCAs = authorities
+		return c, nil
+	}, t.Logger, t.ClientCA)
+	if err != nil {
+		return nil, err
+	}
+	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return believing.load(), nil }
 	return c, nil
 }
 
 // Client makes the configuration of a client: ca is a PEM file of who signed the service's certificate, ""
-// the system's; cert and key are the client's own, or "".
-func Client(ca, cert, key string) (*tls.Config, error) {
+// the system's; cert and key are the client's own, or "". A certificate that is replaced is used from the
+// next connection on; ca is read once.
+func Client(ca, cert, key string, logger *slog.Logger) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {
 		var err error
@@ -53,11 +65,11 @@ func Client(ca, cert, key string) (*tls.Config, error) {
 		}
 	}
 	if cert != "" {
-		pair := &certificate{cert: cert, key: key}
-		if _, err := pair.load(); err != nil {
+		pair, err := newPair(cert, key, logger)
+		if err != nil {
 			return nil, err
 		}
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.load() }
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.load(), nil }
 	}
 	return c, nil
 }
@@ -74,50 +86,12 @@ func pool(path string) (*x509.CertPool, error) {
 	return p, nil
 }
 
-// certificate is a pair of PEM files that may be replaced.
-type certificate struct {
-	cert, key string
-
-	mu       sync.Mutex
-	pair     *tls.Certificate
-	modified [2]time.Time
-	looked   time.Time
-}
-
-// lookEvery is how often the files are looked at, at most.
-const lookEvery = time.Second
-
-// load gives the pair as it is on the disk. One that is just being replaced, and does not fit together, leaves
-// the one before.
-func (c *certificate) load() (*tls.Certificate, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if c.pair != nil && now.Sub(c.looked) < lookEvery {
-		return c.pair, nil
-	}
-	c.looked = now
-	var modified [2]time.Time
-	for i, path := range []string{c.cert, c.key} {
-		info, err := os.Stat(path)
+func newPair(cert, key string, logger *slog.Logger) (*files[*tls.Certificate], error) {
+	return newFiles(func() (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			if c.pair != nil {
-				return c.pair, nil
-			}
-			return nil, fmt.Errorf("reading the certificate: %w", err)
+			return nil, fmt.Errorf("reading the certificate %s with its key %s: %w", cert, key, err)
 		}
-		modified[i] = info.ModTime()
-	}
-	if c.pair != nil && modified == c.modified {
-		return c.pair, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil {
-		if c.pair != nil {
-			return c.pair, nil
-		}
-		return nil, fmt.Errorf("reading the certificate %s with its key %s: %w", c.cert, c.key, err)
-	}
-	c.pair, c.modified = &pair, modified
-	return c.pair, nil
+		return &pair, nil
+	}, logger, cert, key)
 }
