@@ -103,6 +103,7 @@ type Access struct {
 	Issuer            string   `koanf:"issuer" doc:"What the iss of a token must be."`
 	Audience          string   `koanf:"audience" doc:"What the aud of a token must have."`
 	CertificateScopes []string `koanf:"certificate_scopes" doc:"What a caller may who shows a certificate (http.tls.client_ca) and no token: vigil.write, vigil.read, vigil.explain, vigil.admin, or SMART system scopes."`
+	Metrics           string   `koanf:"metrics" doc:"Who may read /metrics, which names no patient: open lets everyone, admin those with vigil.admin."`
 	Log               string   `koanf:"log" doc:"File for one line of JSON per request: who asked for which patient. stdout for the process's output, empty for none. SIGHUP begins a new one, after the old one was moved away."`
 	OnLogFailure      string   `koanf:"on_log_failure" doc:"When that cannot be written: answer goes on and counts it, refuse answers 503."`
 }
@@ -111,6 +112,8 @@ type Access struct {
 const (
 	AuthOptional = "optional"
 	AuthRequired = "required"
+	MetricsOpen  = "open"
+	MetricsAdmin = "admin"
 	LogAnswer    = "answer"
 	LogRefuse    = "refuse"
 )
@@ -158,7 +161,7 @@ func Default() Config {
 			Page:                   1000,
 			InFlight:               32,
 		},
-		Access: Access{OnLogFailure: LogAnswer},
+		Access: Access{Metrics: MetricsOpen, OnLogFailure: LogAnswer},
 		HTTP: HTTP{
 			ReadTimeout:  30 * time.Second,
 			WriteTimeout: 60 * time.Second,

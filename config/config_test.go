@@ -191,6 +191,21 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 		{"http.idle_timeout", "at least 1s", func(c *Config) { c.HTTP.IdleTimeout = -1 }},
 		{"http.max_wait", "at least 0s", func(c *Config) { c.HTTP.MaxWait = -1 }},
 		{"http.drain_timeout", "at least 0s", func(c *Config) { c.HTTP.DrainTimeout = -1 }},
+		{"http.tls.key", "set http.tls.cert and http.tls.key", func(c *Config) { c.HTTP.TLS.Cert = "cert" }},
+		{"http.tls.client_ca", "set http.tls.cert", func(c *Config) { c.HTTP.TLS.ClientCA = "ca"; c.Access.CertificateScopes = []string{"vigil.read"} }},
+		{"http.tls.client_auth", "optional or required", withCertificates(func(c *Config) { c.HTTP.TLS.ClientAuth = "sometimes" })},
+		{"http.tls.client_auth", "set http.tls.client_ca", func(c *Config) { c.HTTP.TLS.ClientAuth = AuthRequired }},
+		{"access.certificate_scopes", "such as vigil.read", withCertificates(func(c *Config) { c.Access.CertificateScopes = nil })},
+		{"access.certificate_scopes", "set http.tls.client_ca", func(c *Config) { c.Access.CertificateScopes = []string{"vigil.read"} }},
+		{"access.keys_file", "not both", withTokens(func(c *Config) { c.Access.KeysFile = "keys" })},
+		{"access.keys_ca", "set access.keys_url", func(c *Config) { c.Access.KeysCA = "ca" }},
+		{"access.keys_url", "https://", withTokens(func(c *Config) { c.Access.KeysURL = "http://login.example.org/keys" })},
+		{"access.issuer", "iss", withTokens(func(c *Config) { c.Access.Issuer = "" })},
+		{"access.audience", "aud", withTokens(func(c *Config) { c.Access.Audience = "" })},
+		{"access.metrics", "open or admin", func(c *Config) { c.Access.Metrics = "closed" }},
+		{"access.metrics", "leave it open", func(c *Config) { c.Access.Metrics = MetricsAdmin }},
+		{"access.on_log_failure", "set access.log", func(c *Config) { c.Access.OnLogFailure = LogRefuse }},
+		{"access.on_log_failure", "answer or refuse", func(c *Config) { c.Access.OnLogFailure = "panic" }},
 		{"log.level", "debug or info", func(c *Config) { c.Log.Level = "loud" }},
 		{"log.format", "text or json", func(c *Config) { c.Log.Format = "xml" }},
 	} {
@@ -203,6 +218,37 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 			require.Equal(t, c.key, faults[0].Key)
 			require.Contains(t, faults[0].Mend, c.mend)
 		})
+	}
+}
+
+// withTokens changes a configuration that asks callers for tokens.
+func withTokens(change func(*Config)) func(*Config) {
+	return func(c *Config) {
+		c.Access.KeysURL, c.Access.Issuer, c.Access.Audience = "https://login.example.org/keys", "https://login.example.org", "vigil"
+		change(c)
+	}
+}
+
+// withCertificates changes a configuration that knows callers by their certificates.
+func withCertificates(change func(*Config)) func(*Config) {
+	return func(c *Config) {
+		c.HTTP.TLS = TLS{Cert: "cert", Key: "key", ClientCA: "ca", ClientAuth: AuthOptional}
+		c.Access.CertificateScopes = []string{"vigil.read"}
+		change(c)
+	}
+}
+
+func TestCallersMayBeKnownByTokensOrCertificatesOrBoth(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"tokens":       withTokens(func(*Config) {}),
+		"certificates": withCertificates(func(*Config) {}),
+		"both":         withTokens(withCertificates(func(c *Config) { c.Access.CertificateScopes = nil; c.Access.Metrics = MetricsAdmin })),
+		"keys nearby":  withTokens(func(c *Config) { c.Access.KeysURL = "http://127.0.0.1:9/keys" }),
+		"refusing":     func(c *Config) { c.Access.Log, c.Access.OnLogFailure = "access.log", LogRefuse },
+	} {
+		c := Default()
+		change(&c)
+		require.NoError(t, c.Validate(), name)
 	}
 }
 

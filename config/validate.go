@@ -158,6 +158,9 @@ func (v *validation) access(c *Config) {
 	v.check("access.audience", !tokens || a.Audience != "", "tokens for other services would be taken", "set it to what their aud names this one by")
 	v.check("access.certificate_scopes", len(a.CertificateScopes) == 0 || t.ClientCA != "", "it is not said whose certificates count", "set http.tls.client_ca")
 	v.check("access.certificate_scopes", t.ClientCA == "" || tokens || len(a.CertificateScopes) > 0, "nobody may do anything", "name what callers with a certificate may, such as vigil.read")
+	v.oneOf("access.metrics", a.Metrics, MetricsOpen, MetricsAdmin)
+	v.check("access.metrics", a.Metrics != MetricsAdmin || tokens || t.ClientCA != "", "nobody is asked who they are", "set access.keys_url, access.keys_file or http.tls.client_ca, or leave it open")
+	v.check("access.on_log_failure", a.OnLogFailure != LogRefuse || a.Log != "", "there is no access log that could fail", "set access.log")
 	v.oneOf("access.on_log_failure", a.OnLogFailure, LogAnswer, LogRefuse)
 }
 

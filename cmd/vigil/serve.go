@@ -278,7 +278,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		reads.reader = store.NewReader(e.store, o)
 	}
 	o := api.Options{
-		TLS: e.wire.server, PeerTLS: e.wire.peers, Gate: e.wire.gate, AccessLog: e.wire.log, RefuseUnlogged: c.Access.OnLogFailure == config.LogRefuse,
+		TLS: e.wire.server, PeerTLS: e.wire.peers, Gate: e.wire.gate, AccessLog: e.wire.log, RefuseUnlogged: c.Access.OnLogFailure == config.LogRefuse, MetricsNeed: metricsNeed(c),
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
 		Cluster: e.cluster, Self: c.Advertise, Checkpoints: e.checkpoints, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,

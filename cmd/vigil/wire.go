@@ -38,11 +38,30 @@ func newWire(c config.Config, r prometheus.Registerer, logger *slog.Logger) (w w
 			return w, err
 		}
 	}
-	if host, _, err := net.SplitHostPort(c.Listen); err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback() && w.gate == nil {
-		logger.Warn("whoever reaches this address may read and write everything: set access and http.tls, or see that only a proxy which knows who asks can reach it", "listen", c.Listen)
+	if reachable(c.Listen) {
+		switch {
+		case w.gate == nil:
+			logger.Warn("whoever reaches this address may read and write everything: set access and http.tls, or see that only a proxy which knows who asks can reach it", "listen", c.Listen)
+		case w.server == nil:
+			logger.Warn("tokens and patients' data are sent to this address in the clear: set http.tls, or see that only a proxy which speaks TLS can reach it", "listen", c.Listen)
+		}
 	}
 	w.log, err = access.OpenLog(a.Log, r)
 	return w, err
+}
+
+// reachable says whether other machines may reach an address.
+func reachable(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback()
+}
+
+// metricsNeed is what /metrics asks of a caller.
+func metricsNeed(c config.Config) access.Scope {
+	if c.Access.Metrics == config.MetricsAdmin {
+		return access.Admin
+	}
+	return access.Open
 }
 
 // close ends what depends on nobody any more.

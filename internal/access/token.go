@@ -73,6 +73,11 @@ const leeway = 30 * time.Second
 // NewGate makes a gate. Keys from a URL are read when they are first needed.
 func NewGate(o Options) (*Gate, error) {
 	g := &Gate{certificates: ParseScopes(o.Certificates), seen: make(map[[sha256.Size]byte]seen)}
+	for _, word := range o.Certificates {
+		if known := ParseScopes([]string{word}); known.Scope == 0 && !known.MayWriteSome() {
+			return nil, fmt.Errorf("a caller with a certificate is given %q, which allows nothing here; use vigil.write, vigil.read, vigil.explain, vigil.admin or SMART system scopes", word)
+		}
+	}
 	var err error
 	switch {
 	case o.KeysFile != "":

@@ -95,6 +95,14 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 	}
 }
 
+func TestMetricsAreForWhoAdministersWhereThatIsAsked(t *testing.T) {
+	s := newGated(t, func(o *Options) { o.MetricsNeed = access.Admin })
+	require.Equal(t, 401, s.do("GET", "/metrics", "").Code)
+	require.Equal(t, 403, s.do("GET", "/metrics", "", "Authorization", s.token("vigil.read")).Code)
+	require.Equal(t, 200, s.do("GET", "/metrics", "", "Authorization", s.token("vigil.admin")).Code)
+	require.Equal(t, 200, s.do("GET", "/readyz", "").Code)
+}
+
 func TestWhileKeysCannotBeReadACallerIsToldToComeAgain(t *testing.T) {
 	away := httptest.NewServer(http.NotFoundHandler())
 	away.Close()

@@ -92,6 +92,7 @@ type Options struct {
 	Gate           *access.Gate // who may ask what; nil: everyone everything
 	AccessLog      *access.Log  // who asked for what; nil: it is not kept
 	RefuseUnlogged bool         // refuse what cannot be noted in the access log
+	MetricsNeed    access.Scope // what /metrics needs; zero: nothing
 
 	Medications  Medications                        // nil: nobody is told
 	Explanations Explanations                       // nil: this process does not have the role explain
@@ -262,7 +263,7 @@ func (s *Server) routes() []route {
 		{"/v1/rules/activate", access.Admin, methods{"POST": s.bounded(s.activateRules)}},
 		{"/v1/checkpoints", access.Admin, methods{"POST": s.postCheckpoint}},
 		{"/v1/checkpoints/{id}", access.Admin, methods{"DELETE": s.deleteCheckpoint}},
-		{"/metrics", access.Open, methods{"GET": s.getMetrics}},
+		{"/metrics", s.options.MetricsNeed, methods{"GET": s.getMetrics}},
 		{"/livez", access.Open, methods{"GET": s.getLive}},
 		{"/readyz", access.Open, methods{"GET": s.getReady}},
 		{"/version", access.Open, methods{"GET": s.getVersion}},
