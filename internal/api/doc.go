@@ -7,6 +7,7 @@
 // to mend it; every other problem is an application/problem+json (RFC 9457). Nothing that leaves through
 // a log line or a metric says who a patient is or what was sent: both speak of routes, never of paths.
 //
-// The service asks nobody who they are. It listens on loopback unless told otherwise, and belongs behind
-// a proxy that authenticates.
+// Each route says which scope it needs (server.go). With a Gate, a caller is known and has that scope, or is
+// refused; without one the service asks nobody who they are, and belongs on loopback or behind a proxy that
+// does. Who asked for whom goes to the access log, and there alone.
 package api
