@@ -113,6 +113,9 @@ func start(ctx context.Context, c Config, d Deps, newMachine func(int32, *store.
 		return nil, err
 	}
 	if slices.Contains(c.Roles, RoleRules) {
+		if err := p.topics.SameLog(ctx, p.client, d.Store); err != nil {
+			return nil, err
+		}
 		if err := p.prepareRules(d, newMachine); err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@
 //	partition(2) 'p' patient 0x00 'x' resource hash(8)   version held of a resource, and where its facts lie
 //	partition(2) 't' due(8) patient                      timer
 //	partition(2) 'w' severity(1) rule 0x00 patient       a rule that is true now; the most severe sort first
+//	0xffff       'l'                                     identity of the log of which all this is made
 //	0xffff       'r' hash                                rule set
 //	0xffff       'v'                                     version of this grammar
 //

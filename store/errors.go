@@ -38,7 +38,7 @@ var (
 var familyNames = map[byte]string{
 	familyState: "state", familyDictionary: "dictionary", familyGoka: "table offset", familyOwner: "owners",
 	familyOutbox: "outbox", familyTimer: "timers", familyWorklist: "worklist",
-	familyRuleSet: "rule sets", familyVersion: "format version",
+	familyLog: "log", familyRuleSet: "rule sets", familyVersion: "format version",
 	partMeta: "meta", partRow: "rows", partFacts: "facts", partResource: "resources", familyPatient: "patients",
 }
 

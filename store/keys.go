@@ -36,6 +36,7 @@ const (
 const global = math.MaxUint16
 
 const (
+	familyLog     = 'l'
 	familyRuleSet = 'r'
 	familyVersion = 'v'
 )

@@ -23,6 +23,7 @@
 //	partition(2) 's' 'a'                        state: the auditor's half
 //	partition(2) 's' 'm'                        state: the machine's half
 //	partition(2) 'v' number(8)                  divergence
+//	0xffff       'l'                            identity of the log of which all this is made
 //	0xffff       'r' hash                       rule set
 //	0xffff       'v'                            version of this grammar
 //

@@ -134,6 +134,9 @@ func start(ctx context.Context, c Config, d Deps, topics processor.Topics) (_ *S
 	if s.client, err = processor.NewClient(c.Log.Brokers, config); err != nil {
 		return nil, fmt.Errorf("starting the explain role: %w: %w", processor.ErrLogUnavailable, err)
 	}
+	if err := topics.SameLog(ctx, s.client, d.Archive); err != nil {
+		return nil, err
+	}
 	if err := s.countKept(); err != nil {
 		return nil, err
 	}
