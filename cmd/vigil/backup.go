@@ -18,8 +18,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/vigil-cds/vigil/config"
+	"github.com/vigil-cds/vigil/explain/archive"
 	"github.com/vigil-cds/vigil/internal/api"
 	"github.com/vigil-cds/vigil/internal/backup"
 	"github.com/vigil-cds/vigil/store"
@@ -165,7 +167,7 @@ func (a *app) servedSources(ctx context.Context, server, data string, m *backup.
 	if _, err := os.Stat(at); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("the checkpoint that %s made is not under --data %s: name the data directory of that service", server, data), release())
 	}
-	m.RuleSet = made.RuleSet
+	m.RuleSet, m.Store, m.Explain, m.Log = made.RuleSet, made.Store, made.Explain, backup.Log(made.Log)
 	for _, p := range made.Positions {
 		m.Positions = append(m.Positions, backup.Position(p))
 	}
@@ -183,7 +185,9 @@ func stoppedSources(data string, m *backup.Manifest) ([]backup.Source, func() er
 			return nil, nil, fmt.Errorf("%w; is the service running? then leave --offline out", err)
 		}
 		states, err := openStates(s)
-		if err := errors.Join(err, s.Close()); err != nil {
+		log, unread := s.Log()
+		m.Store, m.Log = store.Version, backup.Log{ID: log}
+		if err := errors.Join(err, unread, s.Close()); err != nil {
 			return nil, nil, err
 		}
 		lock, err := vfs.Default.Lock(filepath.Join(data, "store", "LOCK"))
@@ -198,6 +202,9 @@ func stoppedSources(data string, m *backup.Manifest) ([]backup.Source, func() er
 		}
 	}
 	sources := present(filepath.Join(data, "explain"), "explain")
+	if len(sources) > 0 {
+		m.Explain = archive.Version
+	}
 	return append(sources, present(filepath.Join(data, "store"), "store", filepath.Join(data, filepath.FromSlash(brokerLog)))...), release, nil
 }
 
@@ -348,12 +355,15 @@ func (a *app) backupVerifyCommand() *cobra.Command {
 
 func (a *app) restoreCommand() *cobra.Command {
 	var id, data, from string
+	var cluster *pflag.FlagSet
 	c := &cobra.Command{
 		Use:   "restore --from VAULT --data DIR",
 		Short: "Bring back what a backup has",
 		Long: `Writes what a backup has to a data directory, which must be empty. A service that is started over it reads
-from the log what has come since the backup, and then answers. Every file is held to its checksum.`,
+from the log what has come since the backup, and then answers. Every file is held to its checksum. With
+--brokers it is first looked whether the cluster still has the log from which the backup's state was made.`,
 		Example: `  vigil restore --from /backup/vigil --data /var/lib/vigil
+  vigil restore --from /backup/vigil --data /var/lib/vigil --brokers kafka-1:9092
   vigil restore --from /backup/vigil --backup 20260301T100000.000Z --data ./vigil-data`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -361,6 +371,12 @@ from the log what has come since the backup, and then answers. Every file is hel
 				return misused("--from is missing: name the directory that keeps the backups")
 			}
 			m, err := a.withBackup(from, id, "restoring", func(vault *backup.Vault, m *backup.Manifest, show backup.Progress) error {
+				if err := readable(m); err != nil {
+					return err
+				}
+				if err := hasLog(c.Context(), cluster, m); err != nil {
+					return err
+				}
 				return vault.Restore(c.Context(), m, data, show)
 			})
 			if err != nil {
@@ -373,5 +389,8 @@ from the log what has come since the backup, and then answers. Every file is hel
 	c.Flags().StringVar(&from, "from", "", "directory that keeps the backups")
 	c.Flags().StringVar(&id, "backup", "", "which one; the newest unless said")
 	c.Flags().StringVar(&data, "data", config.Default().Data, "data directory to write, which must be empty or not there")
+	cluster = pflag.NewFlagSet("cluster", pflag.ContinueOnError)
+	config.AddFlags(cluster, kafkaKeys...)
+	c.Flags().AddFlagSet(cluster)
 	return c
 }

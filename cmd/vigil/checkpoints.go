@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vigil-cds/vigil/explain/archive"
 	"github.com/vigil-cds/vigil/internal/api"
 	"github.com/vigil-cds/vigil/store"
 )
@@ -55,7 +56,12 @@ func (c *checkpoints) Create(context.Context) (_ api.Checkpoint, err error) {
 	if err := os.MkdirAll(filepath.Join(dir, "explain"), 0o700); err != nil {
 		return api.Checkpoint{}, fmt.Errorf("making a checkpoint: %w", err)
 	}
+	made.Log = api.CheckpointLog{Prefix: c.engine.config.Prefix, Partitions: c.engine.config.Partitions}
 	if x := c.engine.explanations; x != nil {
+		made.Explain = archive.Version
+		if made.Log.ID, err = x.archive.Log(); err != nil {
+			return api.Checkpoint{}, err
+		}
 		if err := x.archive.Checkpoint(filepath.Join(dir, "explain", "archive")); err != nil {
 			return api.Checkpoint{}, err
 		}
@@ -65,6 +71,10 @@ func (c *checkpoints) Create(context.Context) (_ api.Checkpoint, err error) {
 		}
 	}
 	if c.engine.store != nil {
+		made.Store = store.Version
+		if made.Log.ID, err = c.engine.store.Log(); err != nil {
+			return api.Checkpoint{}, err
+		}
 		states, err := c.engine.store.Checkpoint(filepath.Join(dir, "store"))
 		if err != nil {
 			return api.Checkpoint{}, err

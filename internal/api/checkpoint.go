@@ -9,9 +9,19 @@ import (
 // Checkpoint is the databases of a process as they were at one time, in a directory beside them.
 type Checkpoint struct {
 	ID        string               `json:"id"`
-	Directory string               `json:"directory"` // in the data directory
+	Directory string               `json:"directory"`         // in the data directory
+	Store     uint64               `json:"store,omitempty"`   // version of the store's format, when there is a store
+	Explain   uint64               `json:"explain,omitempty"` // and of the explain archive's
 	RuleSet   string               `json:"ruleSet,omitempty"`
+	Log       CheckpointLog        `json:"log"`
 	Positions []CheckpointPosition `json:"positions"`
+}
+
+// CheckpointLog is the log from which the databases are made.
+type CheckpointLog struct {
+	ID         string `json:"id,omitempty"` // of the facts topic, of brokers that give one
+	Prefix     string `json:"prefix"`
+	Partitions int    `json:"partitions"`
 }
 
 // CheckpointPosition is how far a partition had come, at the least.

@@ -40,13 +40,23 @@ type Position struct {
 	Facts     int64 `json:"facts"` // offset of the last facts record applied; -1 none
 }
 
+// Log is the log from which the state was made, as far as it is known.
+type Log struct {
+	ID         string `json:"id,omitempty"` // of the facts topic
+	Prefix     string `json:"prefix,omitempty"`
+	Partitions int    `json:"partitions,omitempty"`
+}
+
 // Manifest is one backup.
 type Manifest struct {
 	Format    int        `json:"format"`
 	ID        string     `json:"id"`
 	Time      time.Time  `json:"time"`
-	Vigil     string     `json:"vigil"` // version of the program that wrote it
+	Vigil     string     `json:"vigil"`             // version of the program that wrote it
+	Store     uint64     `json:"store,omitempty"`   // version of the store's format; 0: none is in it
+	Explain   uint64     `json:"explain,omitempty"` // version of the explain archive's format; 0: none is in it
 	RuleSet   string     `json:"ruleSet,omitempty"`
+	Log       Log        `json:"log"`
 	Positions []Position `json:"positions"`
 	Files     []File     `json:"files"`
 }
