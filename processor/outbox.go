@@ -30,11 +30,15 @@ type outboxSender struct {
 	skipped   bool                                                                // have was asked, once
 }
 
-// run sends until ctx ends.
+// run sends until ctx ends. What is under way then is waited for as long as drain would wait: given up, it
+// would be sent again.
 func (s *outboxSender) run(ctx context.Context) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })()
 	delay := newBackoff(100*time.Millisecond, 5*time.Second)
 	for {
-		sent, err := s.step(ctx)
+		sent, err := s.step(work)
 		switch {
 		case ctx.Err() != nil:
 			return
