@@ -217,7 +217,7 @@ func TestTheSentPrefixOfAlertsHasNoGap(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	r := &rulesRole{config: c, topics: c.Topics(), client: client}
-	send := newProducer(c.Brokers, config)
+	send := newTestProducer(t, c)
 	defer send.close()
 	for _, step := range []struct {
 		append []uint64

@@ -3,16 +3,13 @@ package processor
 import (
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"log"
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/lovoo/goka"
 	"github.com/rcrowley/go-metrics"
 
-	"github.com/vigil-cds/vigil/internal/broker"
 	"github.com/vigil-cds/vigil/processor/group"
 )
 
@@ -59,30 +56,10 @@ func (c Config) clientConfig(component string) (*sarama.Config, error) {
 		s.Consumer.Group.InstanceId = c.InstanceID + "-" + component
 	}
 
-	s.Producer.RequiredAcks = sarama.WaitForAll
-	s.Net.MaxOpenRequests = 1 // more would let a retried batch change places with its successor
-	s.Producer.Retry.Max = 300
-	s.Producer.Retry.Backoff = 100 * time.Millisecond
-	s.Producer.Return.Successes = true
-	s.Producer.Return.Errors = true
-	s.Producer.MaxMessageBytes = broker.MaxMessageBytes - 1<<10
-	s.Producer.Compression = sarama.CompressionSnappy
-	s.Producer.Partitioner = func(string) sarama.Partitioner { return partitioner{int32(c.Partitions)} }
 	c.Channel.Apply(s)
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("configuring the Kafka client %s: %w", s.ClientID, err)
 	}
-	return s, nil
-}
-
-// lingering is clientConfig for a processor's producer, which trades milliseconds for larger batches.
-func (c Config) lingering(component string) (*sarama.Config, error) {
-	s, err := c.clientConfig(component)
-	if err != nil {
-		return nil, err
-	}
-	s.Producer.Flush.Frequency = c.Linger
-	s.Producer.Flush.Bytes = 1 << 20
 	return s, nil
 }
 
@@ -118,12 +95,3 @@ func (noMetrics) GetOrRegister(_ string, metric any) any {
 // silent keeps goka from logging: its lines carry keys, which are patients' ids. What matters in them
 // comes back as errors.
 var silent = log.New(io.Discard, "", 0)
-
-// producerBuilder builds goka's producers. goka's own builder would put its hash partitioner in place of
-// ours, which also knows control keys.
-func producerBuilder(config *sarama.Config) goka.ProducerBuilder {
-	return func(brokers []string, clientID string, _ func() hash.Hash32) (goka.Producer, error) {
-		config.ClientID = clientID
-		return goka.NewProducer(brokers, config)
-	}
-}

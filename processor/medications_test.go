@@ -119,9 +119,7 @@ func TestAnIntakeLearnsOfMedicationsThatAnotherProcessTook(t *testing.T) {
 	t.Parallel()
 	c := testConfig(newBroker(t, t.TempDir()))
 	p := openPharmacy(t, c)
-	config, err := c.clientConfig("other")
-	require.NoError(t, err)
-	other := newProducer(c.Brokers, config)
+	other := newTestProducer(t, c)
 	defer other.close()
 	require.NoError(t, other.write(t.Context(), topicMessages(p.topics.Medications.Name,
 		"Medication/m0", "not JSON", "Medication/m1", `{"codes":["rxnorm|5640"],"meta":{"versionId":"3"}}`,
@@ -138,9 +136,7 @@ func TestAKilledIntakesMedicationsAreWrittenAgain(t *testing.T) {
 	topics := withTopics(t, c)
 	_, err := newTestWriter(t, c).Write(t.Context(), []Event{{Body: fmt.Appendf(nil, ibuprofen, "")}})
 	require.NoError(t, err)
-	config, err := c.clientConfig("before")
-	require.NoError(t, err)
-	before := newProducer(c.Brokers, config)
+	before := newTestProducer(t, c)
 	defer before.close()
 	// It came as far as the facts record.
 	require.NoError(t, before.write(t.Context(), topicMessages(topics.Facts.Name,

@@ -23,7 +23,7 @@ type outboxSender struct {
 	partition int32
 	store     *store.Partition
 	topic     string
-	producer  *orderedProducer
+	producer  *producer
 	log       *slog.Logger
 	sent      func(n int)
 	have      func(ctx context.Context, partition int32) (next uint64, err error) // what the topic has

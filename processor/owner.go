@@ -73,10 +73,8 @@ func (o *owner) open(ctx context.Context) error {
 	caught := make(chan struct{})
 	o.caught.Store(&caught)
 	ctx, o.stop = context.WithCancel(ctx)
-	topic := o.role.topics.Alerts.Name
-	producer := &orderedProducer{client: o.role.client, topic: topic, partition: o.partition}
-	sender := &outboxSender{partition: o.partition, store: o.store, topic: topic, producer: producer, log: o.role.log,
-		sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
+	sender := &outboxSender{partition: o.partition, store: o.store, topic: o.role.topics.Alerts.Name, producer: o.role.alerts,
+		log: o.role.log, sent: func(n int) { o.role.metrics.alerts.Add(float64(n)) }, have: o.role.sentAlerts}
 	o.joined.Go(func() {
 		if !o.recover(ctx, from, end) {
 			return

@@ -3,7 +3,7 @@ package processor
 import (
 	"strconv"
 
-	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // FNV-1a over 32 bits, which goka's DefaultHasher and sarama's hash partitioner use too.
@@ -41,28 +41,23 @@ func controlKey(partition int32) string {
 	return string(controlMark) + strconv.Itoa(int(partition))
 }
 
-// partitioner gives sarama Partition's choice. Every producer of this package uses it.
+// partitioner gives producers Partition's choice. It implements kgo.Partitioner and kgo.TopicPartitioner.
 type partitioner struct {
 	// most is how many partitions a topic keyed by patient has. Further ones that somebody gives it while this
 	// process runs are not written to: nobody would read them.
 	most int32
 }
 
-// Partition implements sarama.Partitioner.
-func (p partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
-	if m.Key == nil {
-		return 0, nil
+// ForTopic implements kgo.Partitioner.
+func (p partitioner) ForTopic(string) kgo.TopicPartitioner { return p }
+
+// Partition implements kgo.TopicPartitioner.
+func (p partitioner) Partition(r *kgo.Record, n int) int {
+	if r.Key == nil {
+		return 0
 	}
-	n = min(n, p.most)
-	if key, ok := m.Key.(sarama.StringEncoder); ok {
-		return Partition(string(key), int(n)), nil
-	}
-	key, err := m.Key.Encode()
-	if err != nil {
-		return 0, err
-	}
-	return Partition(string(key), int(n)), nil
+	return int(Partition(string(r.Key), min(n, int(p.most))))
 }
 
-// RequiresConsistency implements sarama.Partitioner: a partition that cannot be written to is waited for.
-func (partitioner) RequiresConsistency() bool { return true }
+// RequiresConsistency implements kgo.TopicPartitioner: a partition that cannot be written to is waited for.
+func (partitioner) RequiresConsistency(*kgo.Record) bool { return true }

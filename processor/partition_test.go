@@ -7,6 +7,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func TestPartitionIsTheChoiceOfGokaAndSarama(t *testing.T) {
@@ -23,20 +24,17 @@ func TestPartitionIsTheChoiceOfGokaAndSarama(t *testing.T) {
 			alsoWant, err := gokas.Partition(m, n)
 			require.NoError(t, err)
 			require.Equal(t, want, alsoWant)
-			got, err := ours.Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, n)
-			require.NoError(t, err)
-			require.Equal(t, want, got)
+			require.EqualValues(t, want, ours.Partition(&kgo.Record{Key: []byte(key)}, int(n)))
 		}
 	}
-	require.True(t, partitioner{}.RequiresConsistency())
+	require.True(t, partitioner{}.RequiresConsistency(nil))
+	require.Zero(t, partitioner{4}.Partition(new(kgo.Record), 4))
 }
 
 func TestPartitionsThatATopicWasGivenSinceAreNotWrittenTo(t *testing.T) {
 	for i := range 200 {
 		key := fmt.Sprint("patient-", i)
-		got, err := partitioner{4}.Partition(&sarama.ProducerMessage{Key: sarama.StringEncoder(key)}, 16)
-		require.NoError(t, err)
-		require.Equal(t, Partition(key, 4), got)
+		require.EqualValues(t, Partition(key, 4), partitioner{4}.Partition(&kgo.Record{Key: []byte(key)}, 16))
 	}
 }
 

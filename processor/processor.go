@@ -159,8 +159,13 @@ const rosterEvery = time.Second
 // prepareRules makes what the rules role needs beside goka.
 func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) error {
 	c := p.config
-	control, err := c.clientConfig("control")
+	control, err := newProducer(c, "control", 0)
 	if err != nil {
+		return err
+	}
+	alerts, err := newProducer(c, "alerts", 0)
+	if err != nil {
+		control.close()
 		return err
 	}
 	copies, err := p.reader()
@@ -169,7 +174,7 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 	}
 	r := &rulesRole{config: c, copies: copies, topics: p.topics, log: p.log, metrics: p.metrics, now: time.Now, sets: d.Sets,
 		client: p.client, newMachine: newMachine, tables: d.Store.GokaStorage(nil),
-		control:   newProducer(c.Brokers, control),
+		control: control, alerts: alerts,
 		directory: group.NewDirectory(p.client, p.topics.RulesGroup, rosterEvery), moved: make(chan struct{}, 1), again: make(chan struct{}),
 		recovers: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 	p.rules = r
@@ -185,15 +190,13 @@ func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition
 
 // prepareIntake makes what the intake role needs beside goka.
 func (p *Processor) prepareIntake(d Deps) (*intake, error) {
-	config, err := p.config.lingering("rekey")
-	if err != nil {
-		return nil, err
-	}
 	consumer, err := p.reader()
 	if err != nil {
 		return nil, err
 	}
-	p.rekey = newProducer(p.config.Brokers, config)
+	if p.rekey, err = newProducer(p.config, "rekey", p.config.Linger); err != nil {
+		return nil, err
+	}
 	if d.Medications == nil {
 		d.Medications = NewMedications()
 	}
@@ -222,10 +225,10 @@ func (p *Processor) supervise(ctx context.Context, role string, graph *goka.Grou
 	// goka's builders write into what they are given, and a role that is started again must not share
 	// with its predecessor: every attempt makes its own.
 	build := func() (*goka.Processor, error) {
-		var configs [4]*sarama.Config
-		for i, make := range []func(string) (*sarama.Config, error){p.config.clientConfig, p.config.clientConfig, p.config.lingering, p.config.clientConfig} {
+		var configs [3]*sarama.Config
+		for i := range configs {
 			var err error
-			if configs[i], err = make(role); err != nil {
+			if configs[i], err = p.config.clientConfig(role); err != nil {
 				return nil, err
 			}
 		}
@@ -240,8 +243,8 @@ func (p *Processor) supervise(ctx context.Context, role string, graph *goka.Grou
 			goka.WithNilHandling(goka.NilProcess),
 			goka.WithConsumerGroupBuilder(orderedGroup(configs[0], watch)),
 			goka.WithConsumerSaramaBuilder(goka.SaramaConsumerBuilderWithConfig(configs[1])),
-			goka.WithProducerBuilder(producerBuilder(configs[2])),
-			goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(configs[3], tables)),
+			goka.WithProducerBuilder(producerBuilder(p.config, role)),
+			goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithConfig(configs[2], tables)),
 		}, more...)
 		return goka.NewProcessor(p.config.Brokers, graph, options...)
 	}
@@ -312,6 +315,7 @@ func (p *Processor) Close() error {
 		var faults []error
 		if r := p.rules; r != nil {
 			r.control.close()
+			r.alerts.close()
 		}
 		for _, r := range p.readers {
 			faults = append(faults, r.Close())

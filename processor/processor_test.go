@@ -160,6 +160,7 @@ func TestAnEventUnderAnothersKeyIsPutUnderItsOwn(t *testing.T) {
 	config, err := c.clientConfig("foreign")
 	require.NoError(t, err)
 	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.Return.Successes = true
 	foreign, err := sarama.NewSyncProducer(c.Brokers, config)
 	require.NoError(t, err)
 	defer foreign.Close()
@@ -262,9 +263,7 @@ func TestIntakeWritesOnlyWhatAKilledProcessDidNot(t *testing.T) {
 		_, err := w.Write(t.Context(), []Event{{Patient: "a", Body: observation("a", fmt.Sprint(i))}})
 		require.NoError(t, err)
 	}
-	config, err := c.clientConfig("before")
-	require.NoError(t, err)
-	before := newProducer(c.Brokers, config)
+	before := newTestProducer(t, c)
 	defer before.close()
 	var messages []sarama.ProducerMessage
 	for _, offset := range []int64{0, 1, -1, 2, 4, 5} {
@@ -485,6 +484,7 @@ func TestBytesThatAreNoRecordDoNotStopThePartition(t *testing.T) {
 	config, err := c.clientConfig("foreign")
 	require.NoError(t, err)
 	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.Return.Successes = true
 	foreign, err := sarama.NewSyncProducer(c.Brokers, config)
 	require.NoError(t, err)
 	defer foreign.Close()

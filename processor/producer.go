@@ -4,11 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/lovoo/goka"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/vigil-cds/vigil/internal/broker"
 )
 
 // ErrTooLarge is returned for a record that is larger than the log takes.
@@ -23,41 +30,55 @@ const inFlightBytes = 64 << 20
 // recordFormat is what sarama calls Kafka's present format of records.
 const recordFormat = 2
 
-// producer sends batches of messages and tells when the whole of a batch is acknowledged. A failed send
-// is an ordinary event: the producer behind it is replaced when next used. It may be used from any
-// goroutine.
+const (
+	// deliveryTries is how often a record is tried, with a tenth of a second between: an election of brokers
+	// takes up to twenty seconds. What may have reached a broker is tried on, so that it is there once and in
+	// its place.
+	deliveryTries = 300
+	// closeTime is how long what was taken may take to be acknowledged when a producer is closed.
+	closeTime = 10 * time.Second
+)
+
+// producer writes to the log: the records of a partition in the order in which they were given, each once,
+// whatever happens to brokers and connections. That is why it is not sarama's, of which a request that must be
+// sent again changes places with the next. It may be used from any goroutine.
 type producer struct {
-	connect  func() (sarama.AsyncProducer, error)
+	client   *kgo.Client
 	inFlight *semaphore.Weighted
 	limit    int // bytes of a message
-
-	mu       sync.Mutex
-	current  *connection
-	building chan struct{} // closed when the attempt that is under way ends; nil when none is
-	failure  error         // of the last attempt
-	closed   bool
-
-	joined sync.WaitGroup
+	closed   atomic.Bool
+	once     sync.Once
 }
 
 // newProducer connects at first use.
-func newProducer(brokers []string, config *sarama.Config) *producer {
-	return &producer{
-		inFlight: semaphore.NewWeighted(inFlightBytes),
-		limit:    config.Producer.MaxMessageBytes,
-		connect: func() (sarama.AsyncProducer, error) {
-			fresh := *config
-			return sarama.NewAsyncProducer(brokers, &fresh)
-		},
+func newProducer(c Config, component string, linger time.Duration) (*producer, error) {
+	limit := broker.MaxMessageBytes - 1<<10
+	options := append(c.Channel.Options(),
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(c.Prefix+component),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(partitioner{int32(c.Partitions)}),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression()),
+		kgo.ProducerBatchMaxBytes(int32(limit)),
+		kgo.ProducerLinger(linger),
+		kgo.MaxBufferedRecords(1<<20),    // inFlight bounds the bytes
+		kgo.RecordRetries(deliveryTries), // not by time, which would be counted from the record's own timestamp
+		kgo.UnknownTopicRetries(10),
+		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
+	)
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the Kafka client %s: %w", c.Prefix+component, err)
 	}
+	return &producer{client: client, inFlight: semaphore.NewWeighted(inFlightBytes), limit: limit}, nil
 }
 
 // batch is a group of messages that are acknowledged together.
 type batch struct {
-	messages []sarama.ProducerMessage
-	left     atomic.Int64
-	failure  atomic.Pointer[error]
-	done     func(error)
+	left    atomic.Int64
+	failure atomic.Pointer[error]
+	done    func(error)
 }
 
 func (b *batch) settle(n int, err error) {
@@ -95,6 +116,10 @@ func (p *producer) send(ctx context.Context, messages []sarama.ProducerMessage, 
 		done(nil)
 		return
 	}
+	if p.closed.Load() {
+		done(fmt.Errorf("%w: %w", ErrLogUnavailable, errClosed))
+		return
+	}
 	var size int64
 	for i := range messages {
 		n := messages[i].ByteSize(recordFormat)
@@ -109,151 +134,100 @@ func (p *producer) send(ctx context.Context, messages []sarama.ProducerMessage, 
 		done(fmt.Errorf("%w: %w", ErrLogUnavailable, context.Cause(ctx)))
 		return
 	}
-	b := &batch{messages: messages, done: func(err error) {
+	b := &batch{done: func(err error) {
 		p.inFlight.Release(size)
 		done(err)
 	}}
 	b.left.Store(int64(len(messages)))
-	c, err := p.connection(ctx)
-	if err != nil {
-		b.settle(len(messages), err)
-		return
-	}
-	c.enqueue(ctx, b)
-}
-
-// connection returns one that works as far as is known, connecting anew if need be.
-func (p *producer) connection(ctx context.Context) (*connection, error) {
-	p.mu.Lock()
-	for {
-		if p.closed {
-			p.mu.Unlock()
-			return nil, fmt.Errorf("%w: %w", ErrLogUnavailable, errClosed)
+	for i := range messages {
+		m := &messages[i]
+		rec, err := p.record(m)
+		if err != nil {
+			b.settle(1, err)
+			continue
 		}
-		if p.current != nil && !p.current.broken.Load() {
-			c := p.current
-			p.mu.Unlock()
-			return c, nil
-		}
-		mine := p.building == nil
-		if mine {
-			p.building = make(chan struct{})
-			p.joined.Go(func() { p.build(p.building) })
-		}
-		attempt := p.building
-		p.mu.Unlock()
-		select {
-		case <-attempt:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", ErrLogUnavailable, context.Cause(ctx))
-		}
-		p.mu.Lock()
-		if p.failure != nil && p.building == nil {
-			err := p.failure
-			p.mu.Unlock()
-			return nil, fmt.Errorf("%w: %w", ErrLogUnavailable, err)
-		}
+		// A record is not taken back when its writer has gone: those behind it must not come before it.
+		p.client.Produce(context.WithoutCancel(ctx), rec, func(r *kgo.Record, err error) {
+			m.Partition, m.Offset = r.Partition, r.Offset
+			b.settle(1, produced(err))
+		})
 	}
 }
 
-func (p *producer) build(attempt chan struct{}) {
-	p.mu.Lock()
-	old := p.current
-	p.current = nil
-	p.mu.Unlock()
-	if old != nil {
-		old.retire()
+// produced says what the failure of a record means.
+func produced(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
-	async, err := p.connect()
-	var fresh *connection
-	if err == nil {
-		fresh = newConnection(async, &p.joined)
-	}
-	p.mu.Lock()
-	p.current, p.failure, p.building = fresh, err, nil
-	late := p.closed
-	close(attempt)
-	p.mu.Unlock()
-	if late && fresh != nil {
-		fresh.retire()
-	}
+	return fmt.Errorf("%w: %w", ErrLogUnavailable, err)
 }
 
-// close sends what is in flight and joins every goroutine.
+// record is a message as the client takes it.
+func (p *producer) record(m *sarama.ProducerMessage) (*kgo.Record, error) {
+	rec := &kgo.Record{Topic: m.Topic, Timestamp: m.Timestamp}
+	var err error
+	if m.Key != nil {
+		if rec.Key, err = m.Key.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	if m.Value != nil {
+		if rec.Value, err = m.Value.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range m.Headers {
+		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: string(h.Key), Value: h.Value})
+	}
+	return rec, nil
+}
+
+// close sends what was taken, for as long as that may take, and ends.
 func (p *producer) close() {
-	p.mu.Lock()
-	p.closed = true
-	c := p.current
-	p.mu.Unlock()
-	if c != nil {
-		c.retire()
-	}
-	p.joined.Wait()
-}
-
-// connection is one sarama producer and the two goroutines that take its answers.
-type connection struct {
-	async  sarama.AsyncProducer
-	broken atomic.Bool
-
-	closing chan struct{}
-	once    sync.Once
-	mu      sync.RWMutex // held for reading while sending: sarama panics on a send after its close
-	closed  bool
-}
-
-func newConnection(async sarama.AsyncProducer, joined *sync.WaitGroup) *connection {
-	c := &connection{async: async, closing: make(chan struct{})}
-	joined.Go(func() {
-		for m := range async.Successes() {
-			m.Metadata.(*batch).settle(1, nil)
-		}
+	p.once.Do(func() {
+		p.closed.Store(true)
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		_ = p.client.Flush(ctx) // what is not acknowledged by then fails, and who gave it is told
+		p.client.Close()
 	})
-	joined.Go(func() {
-		for e := range async.Errors() {
-			b := e.Msg.Metadata.(*batch)
-			if errors.Is(e.Err, sarama.ErrMessageSizeTooLarge) { // the broker's limit is below ours
-				b.settle(1, fmt.Errorf("%w: %w", ErrTooLarge, e.Err))
-				continue
-			}
-			c.broken.Store(true)
-			b.settle(1, fmt.Errorf("%w: %w", ErrLogUnavailable, e.Err))
-		}
-	})
-	return c
 }
 
-func (c *connection) enqueue(ctx context.Context, b *batch) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	n := len(b.messages)
-	if c.closed {
-		b.settle(n, fmt.Errorf("%w: %w", ErrLogUnavailable, errClosed))
-		return
-	}
-	input := c.async.Input()
-	for i := range n {
-		m := &b.messages[i]
-		m.Metadata = b
-		select {
-		case input <- m:
-		case <-ctx.Done():
-			b.settle(n-i, fmt.Errorf("%w: %w", ErrLogUnavailable, context.Cause(ctx)))
-			return
-		case <-c.closing:
-			b.settle(n-i, fmt.Errorf("%w: %w", ErrLogUnavailable, errClosed))
-			return
-		}
-	}
+// gokaProducer is a producer for goka.
+type gokaProducer struct{ *producer }
+
+// Emit implements goka.Producer.
+func (p gokaProducer) Emit(topic, key string, value []byte) *goka.Promise {
+	return p.EmitWithHeaders(topic, key, value, nil)
 }
 
-// retire sends what was taken, takes no more, and lets the goroutines end.
-func (c *connection) retire() {
-	c.once.Do(func() {
-		close(c.closing)
-		c.mu.Lock()
-		c.closed = true
-		c.mu.Unlock()
-		c.async.AsyncClose()
-	})
+// EmitWithHeaders implements goka.Producer.
+func (p gokaProducer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
+	promise, finish := goka.NewPromiseWithFinisher()
+	m := []sarama.ProducerMessage{{Topic: topic, Key: sarama.StringEncoder(key), Headers: headers.ToSarama()}}
+	if value != nil {
+		m[0].Value = sarama.ByteEncoder(value)
+	}
+	p.send(context.Background(), m, func(err error) { finish(&m[0], err) })
+	return promise
+}
+
+// Close implements goka.Producer.
+func (p gokaProducer) Close() error {
+	p.close()
+	return nil
+}
+
+// producerBuilder builds goka's producers.
+func producerBuilder(c Config, component string) goka.ProducerBuilder {
+	return func(_ []string, _ string, _ func() hash.Hash32) (goka.Producer, error) {
+		p, err := newProducer(c, component, c.Linger)
+		if err != nil {
+			return nil, err
+		}
+		return gokaProducer{p}, nil
+	}
 }

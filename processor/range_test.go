@@ -27,7 +27,7 @@ func ranged(t *testing.T, n int, value func(i int) string) (*kfake.Cluster, sara
 	client, err := sarama.NewClient(c.Brokers, config)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	p := newProducer(c.Brokers, config)
+	p := newTestProducer(t, c)
 	defer p.close()
 	for i := range n {
 		require.NoError(t, p.write(t.Context(), topicMessages("log", fmt.Sprint("key ", i), value(i))))

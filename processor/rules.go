@@ -26,6 +26,7 @@ type rulesRole struct {
 	log     *slog.Logger
 	metrics *metricSet
 	client  sarama.Client
+	alerts  *producer // to the alerts topic
 	control *producer // ticks and activations, to the facts topic
 	now     func() time.Time
 

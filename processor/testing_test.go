@@ -59,6 +59,15 @@ func newTestWriter(t testing.TB, c Config) *Writer {
 	return w
 }
 
+// newTestProducer is one that ends with the test, if it was not closed before.
+func newTestProducer(t testing.TB, c Config) *producer {
+	t.Helper()
+	p, err := newProducer(c, "test", 0)
+	require.NoError(t, err)
+	t.Cleanup(p.close)
+	return p
+}
+
 // readAll reads a topic, all partitions, until n records have come.
 func readAll(t testing.TB, c Config, topic string, n int) []*sarama.ConsumerMessage {
 	t.Helper()

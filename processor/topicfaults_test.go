@@ -129,7 +129,7 @@ func TestAFewRecordsElsewhereStopNoStart(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, topics.checkKeys(t.Context(), c, client), "an empty log")
-	p := newProducer(c.Brokers, config)
+	p := newTestProducer(t, c)
 	defer p.close()
 	var all []sarama.ProducerMessage
 	for i := range 30 {
@@ -137,6 +137,7 @@ func TestAFewRecordsElsewhereStopNoStart(t *testing.T) {
 	}
 	require.NoError(t, p.write(t.Context(), all))
 	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.Return.Successes = true
 	foreign, err := sarama.NewSyncProducer(c.Brokers, config)
 	require.NoError(t, err)
 	defer foreign.Close()

@@ -61,11 +61,11 @@ func NewWriter(c Config) (*Writer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	config, err := c.clientConfig("writer")
+	producer, err := newProducer(c, "writer", 0)
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{topic: c.Topics().Events, producer: newProducer(c.Brokers, config), now: time.Now}, nil
+	return &Writer{topic: c.Topics().Events, producer: producer, now: time.Now}, nil
 }
 
 // Write appends the events and returns their positions, in the same order, once all are acknowledged.
