@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/rules"
@@ -46,14 +47,13 @@ func (p *Processor) Activate(ctx context.Context, set *rules.Set) error {
 		rec.Recorded = clinical.At(r.now())
 	}
 	body := rec.Marshal()
-	messages := []sarama.ProducerMessage{{Topic: r.topics.RuleSets.Name, Key: sarama.StringEncoder(activation.Hash), Value: sarama.ByteEncoder(body)}}
+	records := []kgo.Record{{Topic: r.topics.RuleSets.Name, Key: []byte(activation.Hash), Value: body}}
 	for _, n := range missing {
-		messages = append(messages, sarama.ProducerMessage{Topic: r.topics.Facts.Name,
-			Key: sarama.StringEncoder(controlKey(n)), Value: sarama.ByteEncoder(body)})
+		records = append(records, kgo.Record{Topic: r.topics.Facts.Name, Key: []byte(controlKey(n)), Value: body})
 	}
 	// Published first: a set that is active anywhere can be looked up.
-	for _, part := range [][]sarama.ProducerMessage{messages[:1], messages[1:]} {
-		if err := r.control.write(ctx, part); err != nil {
+	for _, part := range [][]kgo.Record{records[:1], records[1:]} {
+		if err := r.control.Write(ctx, part); err != nil {
 			return fmt.Errorf("activating rule set %.12s: %w", activation.Hash, err)
 		}
 	}

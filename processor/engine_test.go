@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
@@ -218,7 +219,7 @@ func TestTheSentPrefixOfAlertsHasNoGap(t *testing.T) {
 	defer client.Close()
 	r := &rulesRole{config: c, topics: c.Topics(), client: client}
 	send := newTestProducer(t, c)
-	defer send.close()
+	defer send.Close()
 	for _, step := range []struct {
 		append []uint64
 		next   uint64
@@ -228,12 +229,12 @@ func TestTheSentPrefixOfAlertsHasNoGap(t *testing.T) {
 		{[]uint64{1, 3, 4}, 2}, // of a batch that failed
 		{[]uint64{1, 2, 3, 4}, 5},
 	} {
-		var messages []sarama.ProducerMessage
+		var records []kgo.Record
 		for _, n := range step.append {
-			messages = append(messages, sarama.ProducerMessage{Topic: r.topics.Alerts.Name, Key: sarama.StringEncoder(controlKey(1)),
-				Headers: []sarama.RecordHeader{{Key: []byte(headerNumber), Value: fmt.Append(nil, n)}}})
+			records = append(records, kgo.Record{Topic: r.topics.Alerts.Name, Key: []byte(controlKey(1)),
+				Headers: []kgo.RecordHeader{{Key: headerNumber, Value: fmt.Append(nil, n)}}})
 		}
-		require.NoError(t, send.write(t.Context(), messages))
+		require.NoError(t, send.Write(t.Context(), records))
 		next, err := r.sentAlerts(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, step.next, next)

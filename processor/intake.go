@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
@@ -25,7 +26,7 @@ type intake struct {
 	decoder     *fhir.Decoder
 	medications *Medications
 	metrics     *metricSet
-	rekey       *producer // puts events back under their right key
+	rekey       *Producer // puts events back under their right key
 	now         func() time.Time
 
 	client   sarama.Client
@@ -119,7 +120,7 @@ type event struct {
 	facts       int
 	medications []namedMedication
 	letters     []DeadLetter
-	elsewhere   []sarama.ProducerMessage // what is about other patients, under their keys
+	elsewhere   []kgo.Record // what is about other patients, under their keys
 }
 
 func (e *event) read() {
@@ -334,9 +335,8 @@ func (e *event) take(a clinical.Assertion, kind, counted string) {
 func (e *event) move(to Event, kind string) {
 	e.in.metrics.count(kind, ReasonRekeyed, 1)
 	e.refusal(ReasonRekeyed)
-	e.elsewhere = append(e.elsewhere, sarama.ProducerMessage{Topic: e.in.topics.Events.Name,
-		Key: sarama.StringEncoder(to.Patient), Value: sarama.ByteEncoder(to.Body), Headers: to.headers(),
-		Timestamp: e.source.recorded.Time()})
+	e.elsewhere = append(e.elsewhere, kgo.Record{Topic: e.in.topics.Events.Name,
+		Key: []byte(to.Patient), Value: to.Body, Headers: to.headers(), Timestamp: e.source.recorded.Time()})
 }
 
 // refuse writes a dead letter for part of the event, or for all of it.

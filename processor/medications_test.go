@@ -120,8 +120,8 @@ func TestAnIntakeLearnsOfMedicationsThatAnotherProcessTook(t *testing.T) {
 	c := testConfig(newBroker(t, t.TempDir()))
 	p := openPharmacy(t, c)
 	other := newTestProducer(t, c)
-	defer other.close()
-	require.NoError(t, other.write(t.Context(), topicMessages(p.topics.Medications.Name,
+	defer other.Close()
+	require.NoError(t, other.Write(t.Context(), records(p.topics.Medications.Name,
 		"Medication/m0", "not JSON", "Medication/m1", `{"codes":["rxnorm|5640"],"meta":{"versionId":"3"}}`,
 		"Medication/m1", `{"codes":["rxnorm|1"],"meta":{"versionId":"2"}}`, "Medication/m2", `{"codes":["rxnorm|2"]}`)))
 	require.Eventually(t, func() bool { return p.known.Codes("Medication/m2") != nil }, 10*time.Second, 5*time.Millisecond)
@@ -137,9 +137,9 @@ func TestAKilledIntakesMedicationsAreWrittenAgain(t *testing.T) {
 	_, err := newTestWriter(t, c).Write(t.Context(), []Event{{Body: fmt.Appendf(nil, ibuprofen, "")}})
 	require.NoError(t, err)
 	before := newTestProducer(t, c)
-	defer before.close()
+	defer before.Close()
 	// It came as far as the facts record.
-	require.NoError(t, before.write(t.Context(), topicMessages(topics.Facts.Name,
+	require.NoError(t, before.Write(t.Context(), records(topics.Facts.Name,
 		controlKey(0), string((&clinical.Record{EventOffset: 0}).Marshal()))))
 
 	openPharmacy(t, c)

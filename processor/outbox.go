@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/crashpoint"
 	"github.com/vigil-cds/vigil/store"
@@ -23,7 +24,7 @@ type outboxSender struct {
 	partition int32
 	store     *store.Partition
 	topic     string
-	producer  *producer
+	producer  *Producer
 	log       *slog.Logger
 	sent      func(n int)
 	have      func(ctx context.Context, partition int32) (next uint64, err error) // what the topic has
@@ -116,16 +117,15 @@ func (s *outboxSender) sendSome(ctx context.Context) (int, error) {
 	if len(pending) == 0 {
 		return 0, nil
 	}
-	messages := make([]sarama.ProducerMessage, len(pending))
+	records := make([]kgo.Record, len(pending))
 	for i, p := range pending {
-		messages[i] = sarama.ProducerMessage{Topic: s.topic, Key: sarama.StringEncoder(p.Patient), Value: sarama.ByteEncoder(p.Body),
-			Headers: []sarama.RecordHeader{
-				{Key: []byte(headerAlert), Value: []byte(p.ID)},
-				{Key: []byte(headerNumber), Value: strconv.AppendUint(nil, p.Number, 10)},
-			}}
+		records[i] = kgo.Record{Topic: s.topic, Key: []byte(p.Patient), Value: p.Body, Headers: []kgo.RecordHeader{
+			{Key: headerAlert, Value: []byte(p.ID)},
+			{Key: headerNumber, Value: strconv.AppendUint(nil, p.Number, 10)},
+		}}
 	}
 	crashpoint.Pass(crashpoint.BeforeSend)
-	if err := s.producer.write(ctx, messages); err != nil {
+	if err := s.producer.Write(ctx, records); err != nil {
 		return 0, err
 	}
 	crashpoint.Pass(crashpoint.AfterSend)

@@ -60,7 +60,7 @@ type Processor struct {
 	client  sarama.Client
 	readers []sarama.Consumer
 	rules   *rulesRole
-	rekey   *producer
+	rekey   *Producer
 
 	intakeReady atomic.Bool
 
@@ -159,13 +159,13 @@ const rosterEvery = time.Second
 // prepareRules makes what the rules role needs beside goka.
 func (p *Processor) prepareRules(d Deps, newMachine func(int32, *store.Partition, Observer) (applier, error)) error {
 	c := p.config
-	control, err := newProducer(c, "control", 0)
+	control, err := NewProducer(c, "control", 0)
 	if err != nil {
 		return err
 	}
-	alerts, err := newProducer(c, "alerts", 0)
+	alerts, err := NewProducer(c, "alerts", 0)
 	if err != nil {
-		control.close()
+		control.Close()
 		return err
 	}
 	copies, err := p.reader()
@@ -194,7 +194,7 @@ func (p *Processor) prepareIntake(d Deps) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.rekey, err = newProducer(p.config, "rekey", p.config.Linger); err != nil {
+	if p.rekey, err = NewProducer(p.config, "rekey", p.config.Linger); err != nil {
 		return nil, err
 	}
 	if d.Medications == nil {
@@ -310,12 +310,12 @@ func (p *Processor) Close() error {
 		p.cancel()
 		p.joined.Wait()
 		if p.rekey != nil {
-			p.rekey.close()
+			p.rekey.Close()
 		}
 		var faults []error
 		if r := p.rules; r != nil {
-			r.control.close()
-			r.alerts.close()
+			r.control.Close()
+			r.alerts.Close()
 		}
 		for _, r := range p.readers {
 			faults = append(faults, r.Close())

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
@@ -264,13 +265,13 @@ func TestIntakeWritesOnlyWhatAKilledProcessDidNot(t *testing.T) {
 		require.NoError(t, err)
 	}
 	before := newTestProducer(t, c)
-	defer before.close()
-	var messages []sarama.ProducerMessage
+	defer before.Close()
+	var records []kgo.Record
 	for _, offset := range []int64{0, 1, -1, 2, 4, 5} {
-		messages = append(messages, sarama.ProducerMessage{Topic: topics.Facts.Name, Key: sarama.StringEncoder("a"),
-			Value: sarama.ByteEncoder((&clinical.Record{Patient: "a", EventOffset: offset}).Marshal())})
+		records = append(records, kgo.Record{Topic: topics.Facts.Name, Key: []byte("a"),
+			Value: (&clinical.Record{Patient: "a", EventOffset: offset}).Marshal()})
 	}
-	require.NoError(t, before.write(t.Context(), messages))
+	require.NoError(t, before.Write(t.Context(), records))
 
 	p := run(t, c, newStore(t), &recorder{}, nil)
 	var offsets []int64

@@ -27,9 +27,6 @@ var errClosed = errors.New("the producer is closed")
 // inFlightBytes bounds what a producer has taken and the broker has not yet acknowledged.
 const inFlightBytes = 64 << 20
 
-// recordFormat is what sarama calls Kafka's present format of records.
-const recordFormat = 2
-
 const (
 	// deliveryTries is how often a record is tried, with a tenth of a second between: an election of brokers
 	// takes up to twenty seconds. What may have reached a broker is tried on, so that it is there once and in
@@ -39,19 +36,20 @@ const (
 	closeTime = 10 * time.Second
 )
 
-// producer writes to the log: the records of a partition in the order in which they were given, each once,
+// Producer writes to the log: the records of a partition in the order in which they were given, each once,
 // whatever happens to brokers and connections. That is why it is not sarama's, of which a request that must be
 // sent again changes places with the next. It may be used from any goroutine.
-type producer struct {
+type Producer struct {
 	client   *kgo.Client
 	inFlight *semaphore.Weighted
-	limit    int // bytes of a message
+	limit    int // bytes of a record
 	closed   atomic.Bool
 	once     sync.Once
 }
 
-// newProducer connects at first use.
-func newProducer(c Config, component string, linger time.Duration) (*producer, error) {
+// NewProducer makes one for topics that are keyed by patient; it connects at the first write. Component is what
+// it calls itself to the brokers, linger how long a record may wait for others to go with.
+func NewProducer(c Config, component string, linger time.Duration) (*Producer, error) {
 	limit := broker.MaxMessageBytes - 1<<10
 	options := append(c.Channel.Options(),
 		kgo.SeedBrokers(c.Brokers...),
@@ -71,21 +69,21 @@ func newProducer(c Config, component string, linger time.Duration) (*producer, e
 	if err != nil {
 		return nil, fmt.Errorf("configuring the Kafka client %s: %w", c.Prefix+component, err)
 	}
-	return &producer{client: client, inFlight: semaphore.NewWeighted(inFlightBytes), limit: limit}, nil
+	return &Producer{client: client, inFlight: semaphore.NewWeighted(inFlightBytes), limit: limit}, nil
 }
 
-// batch is a group of messages that are acknowledged together.
+// batch is a group of records that are acknowledged together.
 type batch struct {
 	left    atomic.Int64
 	failure atomic.Pointer[error]
 	done    func(error)
 }
 
-func (b *batch) settle(n int, err error) {
+func (b *batch) settle(err error) {
 	if err != nil {
 		b.failure.CompareAndSwap(nil, &err)
 	}
-	if b.left.Add(-int64(n)) > 0 {
+	if b.left.Add(-1) > 0 {
 		return
 	}
 	if e := b.failure.Load(); e != nil {
@@ -94,12 +92,12 @@ func (b *batch) settle(n int, err error) {
 	b.done(err)
 }
 
-// write sends the messages and waits until all are acknowledged; each then has its Partition and Offset.
-// After an error any of them may or may not be in the log. When ctx ends first the messages still belong
-// to the producer.
-func (p *producer) write(ctx context.Context, messages []sarama.ProducerMessage) error {
+// Write appends the records and waits until all are acknowledged; each then has its Partition and Offset.
+// After an error, which wraps ErrLogUnavailable or ErrTooLarge, any of them may or may not be in the log. When
+// ctx ends first the records still belong to the producer.
+func (p *Producer) Write(ctx context.Context, records []kgo.Record) error {
 	acknowledged := make(chan error, 1)
-	p.send(ctx, messages, func(err error) { acknowledged <- err })
+	p.send(ctx, records, func(err error) { acknowledged <- err })
 	select {
 	case err := <-acknowledged:
 		return err
@@ -108,11 +106,11 @@ func (p *producer) write(ctx context.Context, messages []sarama.ProducerMessage)
 	}
 }
 
-// send hands the messages over and returns; done is called once, from any goroutine, when all are
-// acknowledged or one has failed and none is under way. It must not block. The messages belong to the
+// send hands the records over and returns; done is called once, from any goroutine, when all are
+// acknowledged or one has failed and none is under way. It must not block. The records belong to the
 // producer until then. send waits while too much is in flight.
-func (p *producer) send(ctx context.Context, messages []sarama.ProducerMessage, done func(error)) {
-	if len(messages) == 0 {
+func (p *Producer) send(ctx context.Context, records []kgo.Record, done func(error)) {
+	if len(records) == 0 {
 		done(nil)
 		return
 	}
@@ -121,10 +119,10 @@ func (p *producer) send(ctx context.Context, messages []sarama.ProducerMessage, 
 		return
 	}
 	var size int64
-	for i := range messages {
-		n := messages[i].ByteSize(recordFormat)
+	for i := range records {
+		n := sizeOf(&records[i])
 		if n > p.limit {
-			done(fmt.Errorf("%w: record %d of %d takes %d bytes, at most %d are taken", ErrTooLarge, i+1, len(messages), n, p.limit))
+			done(fmt.Errorf("%w: record %d of %d takes %d bytes, at most %d are taken", ErrTooLarge, i+1, len(records), n, p.limit))
 			return
 		}
 		size += int64(n)
@@ -138,20 +136,23 @@ func (p *producer) send(ctx context.Context, messages []sarama.ProducerMessage, 
 		p.inFlight.Release(size)
 		done(err)
 	}}
-	b.left.Store(int64(len(messages)))
-	for i := range messages {
-		m := &messages[i]
-		rec, err := p.record(m)
-		if err != nil {
-			b.settle(1, err)
-			continue
-		}
-		// A record is not taken back when its writer has gone: those behind it must not come before it.
-		p.client.Produce(context.WithoutCancel(ctx), rec, func(r *kgo.Record, err error) {
-			m.Partition, m.Offset = r.Partition, r.Offset
-			b.settle(1, produced(err))
-		})
+	b.left.Store(int64(len(records)))
+	// A record is not taken back when its writer has gone: those behind it must not come before it.
+	ctx = context.WithoutCancel(ctx)
+	for i := range records {
+		p.client.Produce(ctx, &records[i], func(_ *kgo.Record, err error) { b.settle(produced(err)) })
 	}
+}
+
+// recordOverhead is what a record and its batch take beside what they carry, at most.
+const recordOverhead = 128
+
+func sizeOf(r *kgo.Record) int {
+	n := recordOverhead + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += 10 + len(h.Key) + len(h.Value)
+	}
+	return n
 }
 
 // produced says what the failure of a record means.
@@ -165,28 +166,8 @@ func produced(err error) error {
 	return fmt.Errorf("%w: %w", ErrLogUnavailable, err)
 }
 
-// record is a message as the client takes it.
-func (p *producer) record(m *sarama.ProducerMessage) (*kgo.Record, error) {
-	rec := &kgo.Record{Topic: m.Topic, Timestamp: m.Timestamp}
-	var err error
-	if m.Key != nil {
-		if rec.Key, err = m.Key.Encode(); err != nil {
-			return nil, err
-		}
-	}
-	if m.Value != nil {
-		if rec.Value, err = m.Value.Encode(); err != nil {
-			return nil, err
-		}
-	}
-	for _, h := range m.Headers {
-		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: string(h.Key), Value: h.Value})
-	}
-	return rec, nil
-}
-
-// close sends what was taken, for as long as that may take, and ends.
-func (p *producer) close() {
+// Close sends what was taken, for as long as that may take, and ends.
+func (p *Producer) Close() {
 	p.once.Do(func() {
 		p.closed.Store(true)
 		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
@@ -197,7 +178,7 @@ func (p *producer) close() {
 }
 
 // gokaProducer is a producer for goka.
-type gokaProducer struct{ *producer }
+type gokaProducer struct{ log *Producer }
 
 // Emit implements goka.Producer.
 func (p gokaProducer) Emit(topic, key string, value []byte) *goka.Promise {
@@ -207,24 +188,26 @@ func (p gokaProducer) Emit(topic, key string, value []byte) *goka.Promise {
 // EmitWithHeaders implements goka.Producer.
 func (p gokaProducer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
 	promise, finish := goka.NewPromiseWithFinisher()
-	m := []sarama.ProducerMessage{{Topic: topic, Key: sarama.StringEncoder(key), Headers: headers.ToSarama()}}
-	if value != nil {
-		m[0].Value = sarama.ByteEncoder(value)
+	r := []kgo.Record{{Topic: topic, Key: []byte(key), Value: value}}
+	for k, v := range headers {
+		r[0].Headers = append(r[0].Headers, kgo.RecordHeader{Key: k, Value: v})
 	}
-	p.send(context.Background(), m, func(err error) { finish(&m[0], err) })
+	p.log.send(context.Background(), r, func(err error) {
+		finish(&sarama.ProducerMessage{Topic: topic, Partition: r[0].Partition, Offset: r[0].Offset}, err)
+	})
 	return promise
 }
 
 // Close implements goka.Producer.
 func (p gokaProducer) Close() error {
-	p.close()
+	p.log.Close()
 	return nil
 }
 
 // producerBuilder builds goka's producers.
 func producerBuilder(c Config, component string) goka.ProducerBuilder {
 	return func(_ []string, _ string, _ func() hash.Hash32) (goka.Producer, error) {
-		p, err := newProducer(c, component, c.Linger)
+		p, err := NewProducer(c, component, c.Linger)
 		if err != nil {
 			return nil, err
 		}

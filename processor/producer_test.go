@@ -39,7 +39,7 @@ func TestAProducerKeepsItsOrderAndWritesOnce(t *testing.T) {
 			pairs = append(pairs, fmt.Sprint("key ", written), fmt.Sprint(written))
 			written++
 		}
-		p.send(t.Context(), topicMessages("log", pairs...), func(err error) { settled <- err })
+		p.send(t.Context(), records("log", pairs...), func(err error) { settled <- err })
 	}
 	for range 200 {
 		require.NoError(t, <-settled)

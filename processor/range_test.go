@@ -28,9 +28,9 @@ func ranged(t *testing.T, n int, value func(i int) string) (*kfake.Cluster, sara
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	p := newTestProducer(t, c)
-	defer p.close()
+	defer p.Close()
 	for i := range n {
-		require.NoError(t, p.write(t.Context(), topicMessages("log", fmt.Sprint("key ", i), value(i))))
+		require.NoError(t, p.Write(t.Context(), records("log", fmt.Sprint("key ", i), value(i))))
 	}
 	return cluster, client
 }

@@ -26,8 +26,8 @@ type rulesRole struct {
 	log     *slog.Logger
 	metrics *metricSet
 	client  sarama.Client
-	alerts  *producer // to the alerts topic
-	control *producer // ticks and activations, to the facts topic
+	alerts  *Producer // to the alerts topic
+	control *Producer // ticks and activations, to the facts topic
 	now     func() time.Time
 
 	sets       *RuleSets

@@ -8,6 +8,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
 	"github.com/vigil-cds/vigil/internal/broker"
@@ -60,11 +61,11 @@ func newTestWriter(t testing.TB, c Config) *Writer {
 }
 
 // newTestProducer is one that ends with the test, if it was not closed before.
-func newTestProducer(t testing.TB, c Config) *producer {
+func newTestProducer(t testing.TB, c Config) *Producer {
 	t.Helper()
-	p, err := newProducer(c, "test", 0)
+	p, err := NewProducer(c, "test", 0)
 	require.NoError(t, err)
-	t.Cleanup(p.close)
+	t.Cleanup(p.Close)
 	return p
 }
 
@@ -183,10 +184,10 @@ func (m *recordingMachine) Apply(rec *clinical.Record, offset int64, set func([]
 	return nil
 }
 
-// topicMessages makes messages for a topic of key, value pairs.
-func topicMessages(topic string, pairs ...string) (messages []sarama.ProducerMessage) {
+// records are those of a topic with the keys and values of pairs.
+func records(topic string, pairs ...string) (all []kgo.Record) {
 	for i := 0; i < len(pairs); i += 2 {
-		messages = append(messages, sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(pairs[i]), Value: sarama.StringEncoder(pairs[i+1])})
+		all = append(all, kgo.Record{Topic: topic, Key: []byte(pairs[i]), Value: []byte(pairs[i+1])})
 	}
-	return messages
+	return all
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 )
@@ -64,10 +64,9 @@ func (o *owner) tick(ctx context.Context) {
 
 // append writes a control record to a partition of the facts log and returns its offset.
 func (r *rulesRole) append(ctx context.Context, partition int32, rec *clinical.Record) (int64, error) {
-	message := []sarama.ProducerMessage{{Topic: r.topics.Facts.Name, Key: sarama.StringEncoder(controlKey(partition)),
-		Value: sarama.ByteEncoder(rec.Marshal())}}
-	if err := r.control.write(ctx, message); err != nil {
+	control := []kgo.Record{{Topic: r.topics.Facts.Name, Key: []byte(controlKey(partition)), Value: rec.Marshal()}}
+	if err := r.control.Write(ctx, control); err != nil {
 		return 0, err
 	}
-	return message[0].Offset, nil
+	return control[0].Offset, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/rules"
@@ -130,12 +131,12 @@ func TestAFewRecordsElsewhereStopNoStart(t *testing.T) {
 	defer client.Close()
 	require.NoError(t, topics.checkKeys(t.Context(), c, client), "an empty log")
 	p := newTestProducer(t, c)
-	defer p.close()
-	var all []sarama.ProducerMessage
+	defer p.Close()
+	var all []kgo.Record
 	for i := range 30 {
-		all = append(all, topicMessages(topics.Facts.Name, fmt.Sprint("p", i), "")...)
+		all = append(all, records(topics.Facts.Name, fmt.Sprint("p", i), "")...)
 	}
-	require.NoError(t, p.write(t.Context(), all))
+	require.NoError(t, p.Write(t.Context(), all))
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Return.Successes = true
 	foreign, err := sarama.NewSyncProducer(c.Brokers, config)

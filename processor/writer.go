@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/crashpoint"
@@ -51,7 +51,7 @@ type Event struct {
 // Writer is the way into the events log. It may be used from any number of goroutines.
 type Writer struct {
 	topic    Topic
-	producer *producer
+	producer *Producer
 	now      func() time.Time
 }
 
@@ -61,7 +61,7 @@ func NewWriter(c Config) (*Writer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	producer, err := newProducer(c, "writer", 0)
+	producer, err := NewProducer(c, "writer", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -73,47 +73,46 @@ func NewWriter(c Config) (*Writer, error) {
 // when ctx ends first, and ErrTooLarge for an event that will never fit. Events of one patient in one
 // call, or in calls that follow each other, keep their order.
 func (w *Writer) Write(ctx context.Context, events []Event) ([]Position, error) {
-	messages := w.messages(events)
-	if err := w.producer.write(ctx, messages); err != nil {
+	records := w.records(events)
+	if err := w.producer.Write(ctx, records); err != nil {
 		return nil, fmt.Errorf("writing %d events: %w", len(events), err)
 	}
 	crashpoint.Pass(crashpoint.AfterLogWrite)
-	positions := make([]Position, len(messages))
-	for i := range messages {
-		positions[i] = Position{Log: EventsLog, Partition: messages[i].Partition, Offset: messages[i].Offset}
+	positions := make([]Position, len(records))
+	for i := range records {
+		positions[i] = Position{Log: EventsLog, Partition: records[i].Partition, Offset: records[i].Offset}
 	}
 	return positions, nil
 }
 
-func (w *Writer) messages(events []Event) []sarama.ProducerMessage {
-	messages := make([]sarama.ProducerMessage, len(events))
+func (w *Writer) records(events []Event) []kgo.Record {
+	records := make([]kgo.Record, len(events))
 	now := w.now()
-	var headers []sarama.RecordHeader // of the event before, which usually has the same
+	var headers []kgo.RecordHeader // of the event before, which usually has the same
 	for i := range events {
 		e := &events[i]
 		if i == 0 || !sameHeaders(e, &events[i-1]) {
 			headers = e.headers()
 		}
-		messages[i] = sarama.ProducerMessage{Topic: w.topic.Name, Key: sarama.StringEncoder(e.Patient),
-			Value: sarama.ByteEncoder(e.Body), Headers: headers, Timestamp: now}
+		records[i] = kgo.Record{Topic: w.topic.Name, Key: []byte(e.Patient), Value: e.Body, Headers: headers, Timestamp: now}
 		if e.Recorded != 0 {
-			messages[i].Timestamp = max(e.Recorded, 1).Time()
+			records[i].Timestamp = max(e.Recorded, 1).Time()
 		}
 	}
-	return messages
+	return records
 }
 
 func sameHeaders(a, b *Event) bool {
 	return a.Media == b.Media && a.Method == b.Method && a.Type == b.Type && a.ID == b.ID && a.Version == b.Version
 }
 
-func (e *Event) headers() []sarama.RecordHeader {
-	var headers []sarama.RecordHeader
+func (e *Event) headers() []kgo.RecordHeader {
+	var headers []kgo.RecordHeader
 	version := metaOf(e.Version)
 	for _, h := range [...][2]string{{HeaderMedia, e.Media}, {HeaderMethod, e.Method}, {HeaderType, e.Type}, {HeaderID, e.ID},
 		{HeaderVersionID, version.VersionID}, {HeaderLastUpdated, version.LastUpdated}} {
 		if h[1] != "" {
-			headers = append(headers, sarama.RecordHeader{Key: []byte(h[0]), Value: []byte(h[1])})
+			headers = append(headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 		}
 	}
 	return headers
@@ -121,6 +120,6 @@ func (e *Event) headers() []sarama.RecordHeader {
 
 // Close sends what was taken and joins the writer's goroutines. A write after it fails.
 func (w *Writer) Close() error {
-	w.producer.close()
+	w.producer.Close()
 	return nil
 }

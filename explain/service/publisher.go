@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/explain/record"
-	"github.com/vigil-cds/vigil/processor"
 )
 
 const (
@@ -26,14 +25,13 @@ const (
 // drops what comes a second time.
 const HeaderExplanation = "explanation"
 
+// writer is a processor.Producer.
+type writer interface {
+	Write(ctx context.Context, records []kgo.Record) error
+}
+
 // publish sends what the archive's outboxes hold, in order, at least once.
-func (s *Service) publish(ctx context.Context) {
-	var producer sarama.SyncProducer
-	defer func() {
-		if producer != nil {
-			_ = producer.Close() // everything that was sent has been acknowledged, or is sent again
-		}
-	}()
+func (s *Service) publish(ctx context.Context, to writer) {
 	every := time.NewTicker(publishEvery)
 	defer every.Stop()
 	last := make(map[int32]time.Time)
@@ -50,57 +48,35 @@ func (s *Service) publish(ctx context.Context) {
 			last[p.number] = time.Now()
 			for more := true; more && ctx.Err() == nil; {
 				var err error
-				if producer == nil {
-					producer, err = s.producer()
-				}
-				if err == nil {
-					more, err = s.publishSome(ctx, p, producer)
-				}
-				if err != nil {
+				if more, err = s.publishSome(ctx, p, to); err != nil && ctx.Err() == nil {
 					s.log.Warn("explanations could not be published; trying again", "partition", p.number, "error", err)
-					if producer != nil {
-						_ = producer.Close() // a failed send spoils it
-						producer = nil
-					}
-					break
 				}
+				more = more && err == nil
 			}
 		}
 	}
 }
 
-func (s *Service) producer() (sarama.SyncProducer, error) {
-	config, err := s.config.Log.ClientConfig("explanations")
-	if err != nil {
-		return nil, err
-	}
-	p, err := sarama.NewSyncProducer(s.config.Log.Brokers, config)
-	if err != nil {
-		return nil, fmt.Errorf("connecting: %w: %w", processor.ErrLogUnavailable, err)
-	}
-	return p, nil
-}
-
 // publishSome sends what fits into one write; more says whether anything is left.
-func (s *Service) publishSome(ctx context.Context, p *partition, producer sarama.SyncProducer) (more bool, err error) {
-	messages, last, more, err := s.outgoing(ctx, p)
-	if err != nil || len(messages) == 0 {
+func (s *Service) publishSome(ctx context.Context, p *partition, to writer) (more bool, err error) {
+	records, last, more, err := s.outgoing(ctx, p)
+	if err != nil || len(records) == 0 {
 		return false, err
 	}
-	if err := producer.SendMessages(messages); err != nil {
-		return false, fmt.Errorf("%w: %w", processor.ErrLogUnavailable, err)
+	if err := to.Write(ctx, records); err != nil {
+		return false, err
 	}
 	b := p.archive.Begin()
 	b.Sent(last)
 	if err := b.Commit(); err != nil {
 		return false, err
 	}
-	s.metrics.published.Add(float64(len(messages)))
-	return more || len(messages) == published, nil
+	s.metrics.published.Add(float64(len(records)))
+	return more || len(records) == published, nil
 }
 
 // outgoing is what is sent next, the number of the last of it, and whether that is not all.
-func (s *Service) outgoing(ctx context.Context, p *partition) (messages []*sarama.ProducerMessage, last uint64, more bool, err error) {
+func (s *Service) outgoing(ctx context.Context, p *partition) (records []kgo.Record, last uint64, more bool, err error) {
 	if !s.pace.aside(ctx) {
 		return nil, 0, false, nil
 	}
@@ -119,12 +95,12 @@ func (s *Service) outgoing(ctx context.Context, p *partition) (messages []*saram
 		if err != nil {
 			return fmt.Errorf("explanation %d of the outbox: %w", number, err)
 		}
-		messages = append(messages, &sarama.ProducerMessage{Topic: s.topics.Explanations.Name, Key: sarama.StringEncoder(patient),
-			Value: sarama.ByteEncoder(body), Headers: []sarama.RecordHeader{{Key: []byte(HeaderExplanation), Value: []byte(e.ID)}}})
+		records = append(records, kgo.Record{Topic: s.topics.Explanations.Name, Key: []byte(patient), Value: body,
+			Headers: []kgo.RecordHeader{{Key: HeaderExplanation, Value: []byte(e.ID)}}})
 		last = number
 		size += len(body)
 		s.pace.yield(ctx)
 		return nil
 	})
-	return messages, last, more, err
+	return records, last, more, err
 }

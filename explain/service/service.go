@@ -72,14 +72,15 @@ type Deps struct {
 
 // Service is the running role. Its methods may be called from any goroutine.
 type Service struct {
-	config  Config
-	topics  processor.Topics
-	deps    Deps
-	log     *slog.Logger
-	metrics *metricSet
-	client  sarama.Client
-	pace    *pace
-	charts  *replay.Charts
+	config       Config
+	topics       processor.Topics
+	deps         Deps
+	log          *slog.Logger
+	metrics      *metricSet
+	client       sarama.Client
+	explanations *processor.Producer
+	pace         *pace
+	charts       *replay.Charts
 
 	mu    sync.Mutex
 	owned map[int32]*partition // those that this process follows now
@@ -134,6 +135,9 @@ func start(ctx context.Context, c Config, d Deps, topics processor.Topics) (_ *S
 	if s.client, err = processor.NewClient(c.Log.Brokers, config); err != nil {
 		return nil, fmt.Errorf("starting the explain role: %w: %w", processor.ErrLogUnavailable, err)
 	}
+	if s.explanations, err = processor.NewProducer(c.Log, "explanations", 0); err != nil {
+		return nil, err
+	}
 	if err := topics.SameLog(ctx, s.client, d.Archive); err != nil {
 		return nil, err
 	}
@@ -141,7 +145,7 @@ func start(ctx context.Context, c Config, d Deps, topics processor.Topics) (_ *S
 		return nil, err
 	}
 	s.wait.Go(func() { s.follow(running) })
-	s.wait.Go(func() { s.publish(running) })
+	s.wait.Go(func() { s.publish(running, s.explanations) })
 	s.wait.Go(func() { s.audit(running) })
 	return s, ctx.Err()
 }
@@ -170,6 +174,9 @@ func (s *Service) Close() error {
 	s.once.Do(func() {
 		s.cancel()
 		s.wait.Wait()
+		if s.explanations != nil {
+			s.explanations.Close()
+		}
 		if s.client != nil {
 			s.err = s.client.Close()
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/explain/archive"
 	"github.com/vigil-cds/vigil/explain/record"
@@ -233,9 +234,7 @@ func TestTheAuditTellsEveryWayToDiffer(t *testing.T) {
 	wrong.Prefix = "wrong-"
 	topics := wrong.Topics()
 	require.NoError(t, topics.Ensure(t.Context(), wrong))
-	config, err := s.config.ClientConfig("test-producer")
-	require.NoError(t, err)
-	producer, err := sarama.NewSyncProducer(s.config.Brokers, config)
+	producer, err := processor.NewProducer(s.config, "test", 0)
 	require.NoError(t, err)
 	defer producer.Close()
 	send := func(edit func(map[string]any), m *sarama.ConsumerMessage) {
@@ -244,8 +243,7 @@ func TestTheAuditTellsEveryWayToDiffer(t *testing.T) {
 		edit(body)
 		text, err := json.Marshal(body)
 		require.NoError(t, err)
-		_, _, err = producer.SendMessage(&sarama.ProducerMessage{Topic: topics.Alerts.Name, Key: sarama.ByteEncoder(m.Key), Value: sarama.ByteEncoder(text)})
-		require.NoError(t, err)
+		require.NoError(t, producer.Write(t.Context(), []kgo.Record{{Topic: topics.Alerts.Name, Key: m.Key, Value: text}}))
 	}
 	same := func(map[string]any) {}
 	send(same, alerts[0])
