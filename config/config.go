@@ -16,10 +16,11 @@ type Config struct {
 	Zone       string     `koanf:"zone" doc:"Time zone (IANA name) in which dates without a time of day are read and ages are counted; a pack's own zone wins for its rules."`
 	// Units is the site's own spellings of units, each with its UCUM code.
 	Units   map[string]string `koanf:"units" doc:"The site's own spellings of units, each with the UCUM code that is meant: they come before the usual ones that vigil units list shows. A spelling that is a UCUM code for something else is refused. The spellings are part of what rules mean: give every process the same, and replay after a change."`
-	Roles   []string          `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts)."`
+	Roles   []string          `koanf:"roles" doc:"What this process does: intake (events to facts), rules (facts to answers and alerts), explain (facts to explanations, which audit the alerts), source (changes of a database's rows to events)."`
 	Kafka   Kafka             `koanf:"kafka"`
 	Store   Store             `koanf:"store"`
 	Explain Explain           `koanf:"explain"`
+	Source  Source            `koanf:"source"`
 	Limits  Limits            `koanf:"limits"`
 	Access  Access            `koanf:"access"`
 	HTTP    HTTP              `koanf:"http"`
@@ -62,6 +63,14 @@ type Explain struct {
 	Batch       int           `koanf:"batch" doc:"Most records of the facts log that are explained together. More is faster while catching up; fewer disturbs live rules in the same process less."`
 	WindowFacts int           `koanf:"window_facts" doc:"Most facts of one term's window that a kept explanation holds; those that decide are always among them."`
 	AuditGrace  time.Duration `koanf:"audit_grace" doc:"How long a transition that explain found may wait for its alert, once the rules have passed its position, before it counts as a divergence."`
+}
+
+// Source says which changes of a database the source role reads.
+type Source struct {
+	Topics    []string      `koanf:"topics" doc:"Topics of envelopes as change data capture writes them, and, where envelopes do not count the parts of their transaction, the topic of transactions."`
+	Mapping   string        `koanf:"mapping" doc:"File that says what rows state in FHIR; vigil source check tells what is wrong with it."`
+	Wait      time.Duration `koanf:"wait" doc:"How long a transaction may wait for its parts before all that has come of it goes to the dead-letter topic."`
+	OpenBytes Bytes         `koanf:"open_bytes" doc:"Most bytes of transactions that wait; beyond it the oldest goes to the dead-letter topic."`
 }
 
 // Limits bounds what one caller can ask for.
@@ -131,6 +140,7 @@ const (
 	RoleIntake  = "intake"
 	RoleRules   = "rules"
 	RoleExplain = "explain"
+	RoleSource  = "source"
 	FormatText  = "text"
 	FormatJSON  = "json"
 )
@@ -153,6 +163,7 @@ func Default() Config {
 			WindowFacts: 200,
 			AuditGrace:  30 * time.Second,
 		},
+		Source: Source{Wait: 5 * time.Minute, OpenBytes: 256 << 20},
 		Limits: Limits{
 			Body:                   16 << 20,
 			Depth:                  64,

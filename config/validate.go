@@ -77,6 +77,12 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.between("explain.window_facts", int64(c.Explain.WindowFacts), 1, 1_000_000)
 	v.atLeast("explain.audit_grace", c.Explain.AuditGrace, 0)
 
+	reads := slices.Contains(c.Roles, RoleSource)
+	v.check("source.topics", !reads || len(c.Source.Topics) > 0, "the role source reads none", "name the topics of the database's tables, or leave the role out")
+	v.check("source.mapping", !reads || c.Source.Mapping != "", "the role source has none", "name the file that says what rows state, or leave the role out")
+	v.atLeast("source.wait", c.Source.Wait, time.Second)
+	v.size("source.open_bytes", c.Source.OpenBytes, 1<<20, 1<<40)
+
 	v.size("limits.body", c.Limits.Body, 1<<10, 1<<30)
 	v.between("limits.depth", int64(c.Limits.Depth), 8, 1000)
 	v.between("limits.patient_id", int64(c.Limits.PatientID), 1, 1024)
@@ -197,9 +203,9 @@ func (v *validation) units(units map[string]string) {
 }
 
 func (v *validation) roles(roles []string) {
-	v.check("roles", len(roles) > 0, "there is none", "use one or more of "+RoleIntake+", "+RoleRules+", "+RoleExplain)
+	v.check("roles", len(roles) > 0, "there is none", "use one or more of "+RoleIntake+", "+RoleRules+", "+RoleExplain+", "+RoleSource)
 	for i, r := range roles {
-		v.oneOf("roles", r, RoleIntake, RoleRules, RoleExplain)
+		v.oneOf("roles", r, RoleIntake, RoleRules, RoleExplain, RoleSource)
 		v.check("roles", slices.Index(roles, r) == i, r+" stands there twice", "name each role once")
 	}
 }

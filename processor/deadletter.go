@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
 )
@@ -32,6 +34,11 @@ type DeadLetter struct {
 	Recorded  string `json:"recorded"` // RFC 3339
 	Media     string `json:"media,omitempty"`
 	Body      []byte `json:"body"` // what was refused, as it came
+}
+
+// Record is the letter as it goes to the topic, under the key of what was refused; nil is none.
+func (l DeadLetter) Record(to Topic, key []byte) kgo.Record {
+	return kgo.Record{Topic: to.Name, Key: key, Value: l.marshal()}
 }
 
 // source says where a record that is being processed stands.

@@ -118,14 +118,10 @@ func (p *Producer) send(ctx context.Context, records []kgo.Record, done func(err
 		done(fmt.Errorf("%w: %w", ErrLogUnavailable, errClosed))
 		return
 	}
-	var size int64
-	for i := range records {
-		n := sizeOf(&records[i])
-		if n > p.limit {
-			done(fmt.Errorf("%w: record %d of %d takes %d bytes, at most %d are taken", ErrTooLarge, i+1, len(records), n, p.limit))
-			return
-		}
-		size += int64(n)
+	size, err := p.size(records)
+	if err != nil {
+		done(err)
+		return
 	}
 	size = min(size, inFlightBytes)
 	if err := p.inFlight.Acquire(ctx, size); err != nil {
@@ -142,6 +138,18 @@ func (p *Producer) send(ctx context.Context, records []kgo.Record, done func(err
 	for i := range records {
 		p.client.Produce(ctx, &records[i], func(_ *kgo.Record, err error) { b.settle(produced(err)) })
 	}
+}
+
+// size is the bytes of all records, each of which must fit.
+func (p *Producer) size(records []kgo.Record) (size int64, err error) {
+	for i := range records {
+		n := sizeOf(&records[i])
+		if n > p.limit {
+			return 0, fmt.Errorf("%w: record %d of %d takes %d bytes, at most %d are taken", ErrTooLarge, i+1, len(records), n, p.limit)
+		}
+		size += int64(n)
+	}
+	return size, nil
 }
 
 // recordOverhead is what a record and its batch take beside what they carry, at most.

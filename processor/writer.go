@@ -85,6 +85,12 @@ func (w *Writer) Write(ctx context.Context, events []Event) ([]Position, error) 
 	return positions, nil
 }
 
+// Fits says whether each of the events fits into a record of the log; the error wraps ErrTooLarge.
+func (w *Writer) Fits(events []Event) error {
+	_, err := w.producer.size(w.records(events))
+	return err
+}
+
 func (w *Writer) records(events []Event) []kgo.Record {
 	records := make([]kgo.Record, len(events))
 	now := w.now()

@@ -91,7 +91,7 @@ answers "what is active for this patient, now?" in microseconds.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.output, "output", "text", "how to print: text or json")
 	root.AddCommand(a.demoCommand(), a.serveCommand(), a.ingestCommand(), a.evalCommand(), a.alertsCommand(), a.explainCommand(),
-		a.rulesCommand(), a.unitsCommand(), a.replayCommand(), a.statusCommand(), a.backupCommand(), a.restoreCommand(), a.benchCommand(), a.versionCommand())
+		a.rulesCommand(), a.unitsCommand(), a.replayCommand(), a.sourceCommand(), a.statusCommand(), a.backupCommand(), a.restoreCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
 

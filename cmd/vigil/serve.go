@@ -22,6 +22,7 @@ import (
 	"github.com/vigil-cds/vigil/internal/broker"
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
+	"github.com/vigil-cds/vigil/internal/source"
 	"github.com/vigil-cds/vigil/internal/ucum"
 	"github.com/vigil-cds/vigil/processor"
 	"github.com/vigil-cds/vigil/rules"
@@ -127,7 +128,8 @@ type engine struct {
 	store        *store.Store   // nil without the rules role
 	processor    *processor.Processor
 	writer       *processor.Writer
-	explanations *explanations // nil without the explain role
+	explanations *explanations  // nil without the explain role
+	source       *source.Source // nil without the source role
 	cluster      *cluster
 	checkpoints  *checkpoints
 	wire         wire
@@ -206,6 +208,11 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 			return nil, err
 		}
 	}
+	if slices.Contains(c.Roles, config.RoleSource) {
+		if err := e.startSource(c, logger); err != nil {
+			return nil, err
+		}
+	}
 	if e.writer, err = processor.NewWriter(e.config); err != nil {
 		return nil, err
 	}
@@ -230,7 +237,7 @@ func halt(err error) {
 
 // processing is the roles that package processor runs.
 func processing(roles []string) []string {
-	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return role == config.RoleExplain })
+	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return role == config.RoleExplain || role == config.RoleSource })
 }
 
 func brokerDir(data string) string { return filepath.Join(data, "broker") }
@@ -249,6 +256,9 @@ func (e *engine) close() error {
 	faults = append(faults, e.wire.close())
 	if e.cluster != nil {
 		faults = append(faults, e.cluster.close())
+	}
+	if e.source != nil {
+		faults = append(faults, e.source.Close())
 	}
 	if e.writer != nil {
 		faults = append(faults, e.writer.Close())
@@ -325,7 +335,7 @@ func (e *engine) waitReady(ctx context.Context) error {
 
 func (e *engine) ready() error {
 	if e.processor == nil {
-		if !e.explanations.service.Ready() {
+		if e.explanations != nil && !e.explanations.service.Ready() {
 			return errors.New("the explanations are still catching up with the log: see /v1/explanations/status")
 		}
 		return nil

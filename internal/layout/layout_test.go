@@ -58,11 +58,13 @@ var arrows = map[string][]string{
 	"internal/backup":           {},
 	"internal/crashpoint":       {},
 	"internal/disk":             {},
+	"internal/cdc":              {"internal/clinical", "internal/fhir"},
+	"internal/source":           {"processor", "internal/cdc", "internal/clinical", "internal/disk", "internal/fhir"},
 	"internal/crash":            {"processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
 	"internal/bench/volume":     {"internal/clinical"},
 	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "processor/secure", "rules", "rules/packs", "rules/schema", "store", "internal/access", "internal/api", "internal/backup", "internal/bench", "internal/bench/volume",
-		"internal/broker", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/planning", "internal/rulesrun", "internal/rulestest", "internal/ucum", "internal/ward"},
+		"internal/broker", "internal/cdc", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/planning", "internal/rulesrun", "internal/rulestest", "internal/source", "internal/ucum", "internal/ward"},
 }
 
 // impure is what the pure packages may not import.

@@ -1,0 +1,202 @@
+package cdc
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Place is where a record stands in the log of envelopes.
+type Place struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Part is one change with where it was read.
+type Part struct {
+	Place
+	Change *Envelope
+	Value  []byte // the record's, as it came
+}
+
+// Transaction is what takes effect together.
+type Transaction struct {
+	ID      string
+	Parts   []Part  // the changes, in the order of the source as far as it says, else as they came
+	Markers []Place // records that said nothing but how many parts there are
+	Began   int64   // when the first of it was added, in the unit of Add
+
+	want  int // parts; 0 while unknown
+	bytes int64
+	lanes []lane
+}
+
+// Complete says whether all parts are there.
+func (t *Transaction) Complete() bool { return t.want > 0 && len(t.Parts) >= t.want }
+
+// Places are all records of the transaction.
+func (t *Transaction) Places() []Place {
+	places := slices.Clone(t.Markers)
+	for i := range t.Parts {
+		places = append(places, t.Parts[i].Place)
+	}
+	return places
+}
+
+type lane struct {
+	topic     string
+	partition int32
+}
+
+// Collector brings the parts of transactions together and says which can be taken, in which order. It is for
+// one goroutine. The zero value is empty.
+//
+// Each partition of the log has the transactions in the order in which they were committed, or, when several
+// write at the same time, in which they began. That order is kept: a transaction is taken after all whose first
+// part in some partition stands before its own there, and so only when these are complete too.
+type Collector struct {
+	open  map[string]*Transaction
+	lanes map[lane][]*Transaction // by first part
+	bytes int64
+}
+
+// Add takes a part, or a marker. Now is any clock's reading.
+func (c *Collector) Add(p Part, now int64) {
+	if c.open == nil {
+		c.open, c.lanes = map[string]*Transaction{}, map[lane][]*Transaction{}
+	}
+	t := c.open[p.Change.Transaction]
+	if t == nil || p.Change.Transaction == "" {
+		t = &Transaction{ID: p.Change.Transaction, Began: now}
+		if t.ID == "" {
+			t.want = 1
+		} else {
+			c.open[t.ID] = t
+		}
+	}
+	t.want = max(t.want, p.Change.Count)
+	if p.Change.Op == "" {
+		t.Markers = append(t.Markers, p.Place)
+		return
+	}
+	l := lane{p.Topic, p.Partition}
+	if !slices.Contains(t.lanes, l) {
+		t.lanes = append(t.lanes, l)
+		c.lanes[l] = append(c.lanes[l], t)
+	}
+	t.Parts = append(t.Parts, p)
+	t.bytes += int64(len(p.Value))
+	c.bytes += int64(len(p.Value))
+}
+
+// Open is how many transactions wait and how many bytes their parts have.
+func (c *Collector) Open() (transactions int, bytes int64) {
+	seen := map[*Transaction]bool{}
+	for _, t := range c.open {
+		seen[t] = true
+	}
+	for _, queue := range c.lanes {
+		for _, t := range queue {
+			seen[t] = true
+		}
+	}
+	return len(seen), c.bytes
+}
+
+// Oldest is the transaction that has waited longest for a part; nil when none waits.
+func (c *Collector) Oldest() *Transaction {
+	var oldest *Transaction
+	for _, t := range c.open {
+		if !t.Complete() && (oldest == nil || cmp.Or(cmp.Compare(t.Began, oldest.Began), cmp.Compare(t.ID, oldest.ID)) < 0) {
+			oldest = t
+		}
+	}
+	return oldest
+}
+
+// Drop forgets a transaction, which keeps others waiting no longer.
+func (c *Collector) Drop(t *Transaction) {
+	if t.ID != "" {
+		delete(c.open, t.ID)
+	}
+	c.bytes -= t.bytes
+	for _, l := range t.lanes {
+		queue := c.lanes[l]
+		if i := slices.Index(queue, t); i == 0 {
+			queue = queue[1:] // the usual case, at no cost however many wait
+		} else {
+			queue = slices.Delete(queue, i, i+1)
+		}
+		if c.lanes[l] = queue; len(queue) == 0 {
+			delete(c.lanes, l)
+		}
+	}
+}
+
+// Ready takes out what can be taken, in order.
+func (c *Collector) Ready() []*Transaction {
+	free := c.free()
+	var ready []*Transaction
+	for len(free) > 0 {
+		t := c.next(free)
+		slices.SortStableFunc(t.Parts, func(x, y Part) int { return cmp.Compare(x.Change.Order, y.Change.Order) })
+		c.Drop(t)
+		delete(free, t)
+		ready = append(ready, t)
+	}
+	return ready
+}
+
+// free are the complete transactions that wait for none that is not.
+func (c *Collector) free() map[*Transaction]bool {
+	stuck := map[*Transaction]bool{}
+	for changed := true; changed; {
+		changed = false
+		for _, queue := range c.lanes {
+			blocked := false
+			for _, t := range queue {
+				blocked = blocked || !t.Complete() || stuck[t]
+				if blocked && !stuck[t] {
+					stuck[t], changed = true, true
+				}
+			}
+		}
+	}
+	free := map[*Transaction]bool{}
+	for _, queue := range c.lanes {
+		for _, t := range queue {
+			if !stuck[t] {
+				free[t] = true
+			}
+		}
+	}
+	return free
+}
+
+// next is one that stands first wherever it has parts. When transactions wait for each other in a ring, which
+// only those can that wrote at the same time, it is the one that began first in the source.
+func (c *Collector) next(free map[*Transaction]bool) *Transaction {
+	var best *Transaction
+	first := false
+	for _, queue := range c.lanes {
+		t := queue[0]
+		if !free[t] {
+			continue
+		}
+		f := c.first(t)
+		if best == nil || f && !first || f == first && t.before(best) {
+			best, first = t, f
+		}
+	}
+	return best
+}
+
+func (c *Collector) first(t *Transaction) bool {
+	return !slices.ContainsFunc(t.lanes, func(l lane) bool { return c.lanes[l][0] != t })
+}
+
+func (t *Transaction) before(u *Transaction) bool {
+	x, y := &t.Parts[0], &u.Parts[0]
+	return cmp.Or(cmp.Compare(x.Change.Version.Updated, y.Change.Version.Updated), cmp.Compare(x.Change.Version.Number, y.Change.Version.Number),
+		cmp.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset)) < 0
+}
