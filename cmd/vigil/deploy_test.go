@@ -25,6 +25,8 @@ func metricNames(t *testing.T) map[string]bool {
 	t.Helper()
 	c := config.Default()
 	c.Data = t.TempDir()
+	c.Roles = append(c.Roles, config.RoleSource)
+	c.Source.Topics, c.Source.Mapping = []string{"hospital"}, "../../examples/cdc/mapping.yaml"
 	e, err := startEngine(t.Context(), c, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.close()) }()

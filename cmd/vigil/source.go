@@ -169,7 +169,7 @@ func (a *app) mapEnvelopes(m *cdc.Mapping, in io.Reader, bodies bool) error {
 			part.Change = e
 			collector.Add(part, n)
 		}
-		for _, t := range collector.Ready() {
+		for _, t := range collector.Ready(func(*cdc.Transaction) bool { return true }) {
 			effect, err := m.Apply(t, func(name cdc.RowName) (*cdc.Row, error) { return rows[name], nil }, decoder)
 			if err != nil {
 				return err

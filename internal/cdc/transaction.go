@@ -3,6 +3,8 @@ package cdc
 import (
 	"cmp"
 	"slices"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 // Place is where a record stands in the log of envelopes.
@@ -15,9 +17,13 @@ type Place struct {
 // Part is one change with where it was read.
 type Part struct {
 	Place
-	Change *Envelope
-	Value  []byte // the record's, as it came
+	Change  *Envelope
+	Value   []byte           // the record's, as it came
+	Written clinical.Instant // the record's own time
 }
+
+// At is when the source says that it changed the row; the record's own time when it does not say.
+func (p *Part) At() clinical.Instant { return cmp.Or(p.Change.Version.Updated, p.Written) }
 
 // Transaction is what takes effect together.
 type Transaction struct {
@@ -33,6 +39,14 @@ type Transaction struct {
 
 // Complete says whether all parts are there.
 func (t *Transaction) Complete() bool { return t.want > 0 && len(t.Parts) >= t.want }
+
+// At is when the latest part of the transaction was changed.
+func (t *Transaction) At() (at clinical.Instant) {
+	for i := range t.Parts {
+		at = max(at, t.Parts[i].At())
+	}
+	return at
+}
 
 // Places are all records of the transaction.
 func (t *Transaction) Places() []Place {
@@ -53,7 +67,8 @@ type lane struct {
 //
 // Each partition of the log has the transactions in the order in which they were committed, or, when several
 // write at the same time, in which they began. That order is kept: a transaction is taken after all whose first
-// part in some partition stands before its own there, and so only when these are complete too.
+// part in some partition stands before its own there, and so only when these are complete too. Of those that share
+// no partition the earlier is taken first, as far as it is there: who reads says until when it must be.
 type Collector struct {
 	open  map[string]*Transaction
 	lanes map[lane][]*Transaction // by first part
@@ -133,9 +148,10 @@ func (c *Collector) Drop(t *Transaction) {
 	}
 }
 
-// Ready takes out what can be taken, in order.
-func (c *Collector) Ready() []*Transaction {
-	free := c.free()
+// Ready takes out what can be taken, in order. Of all that happened before a transaction for which known is true
+// everything has been added.
+func (c *Collector) Ready(known func(*Transaction) bool) []*Transaction {
+	free := c.free(known)
 	var ready []*Transaction
 	for len(free) > 0 {
 		t := c.next(free)
@@ -148,14 +164,21 @@ func (c *Collector) Ready() []*Transaction {
 }
 
 // free are the complete transactions that wait for none that is not.
-func (c *Collector) free() map[*Transaction]bool {
+func (c *Collector) free(known func(*Transaction) bool) map[*Transaction]bool {
 	stuck := map[*Transaction]bool{}
+	for _, queue := range c.lanes {
+		for _, t := range queue {
+			if !stuck[t] && (!t.Complete() || !known(t)) {
+				stuck[t] = true
+			}
+		}
+	}
 	for changed := true; changed; {
 		changed = false
 		for _, queue := range c.lanes {
 			blocked := false
 			for _, t := range queue {
-				blocked = blocked || !t.Complete() || stuck[t]
+				blocked = blocked || stuck[t]
 				if blocked && !stuck[t] {
 					stuck[t], changed = true, true
 				}
@@ -173,8 +196,9 @@ func (c *Collector) free() map[*Transaction]bool {
 	return free
 }
 
-// next is one that stands first wherever it has parts. When transactions wait for each other in a ring, which
-// only those can that wrote at the same time, it is the one that began first in the source.
+// next is one that stands first wherever it has parts. Of several it is
+// the one that happened first, and so it is when all wait for each other in a ring, as only those can that wrote at
+// the same time.
 func (c *Collector) next(free map[*Transaction]bool) *Transaction {
 	var best *Transaction
 	first := false
@@ -197,6 +221,6 @@ func (c *Collector) first(t *Transaction) bool {
 
 func (t *Transaction) before(u *Transaction) bool {
 	x, y := &t.Parts[0], &u.Parts[0]
-	return cmp.Or(cmp.Compare(x.Change.Version.Updated, y.Change.Version.Updated), cmp.Compare(x.Change.Version.Number, y.Change.Version.Number),
+	return cmp.Or(cmp.Compare(t.At(), u.At()), cmp.Compare(x.Written, y.Written), cmp.Compare(x.Change.Version.Number, y.Change.Version.Number),
 		cmp.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset)) < 0
 }

@@ -7,11 +7,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 func part(topic string, offset int64, tx string, count int) Part {
 	return Part{Place: Place{Topic: topic, Offset: offset}, Change: &Envelope{Op: Create, Transaction: tx, Count: count}, Value: []byte("0123456789")}
 }
+
+// always is for who reads the log as one.
+func always(*Transaction) bool { return true }
 
 func ids(all []*Transaction) (ids []string) {
 	for _, t := range all {
@@ -23,13 +28,13 @@ func ids(all []*Transaction) (ids []string) {
 func TestATransactionIsTakenWhenAllOfItIsThere(t *testing.T) {
 	c := new(Collector)
 	c.Add(part("a", 0, "1", 2), 5)
-	require.Empty(t, c.Ready())
+	require.Empty(t, c.Ready(always))
 	open, bytes := c.Open()
 	require.Equal(t, 1, open)
 	require.EqualValues(t, 10, bytes)
 	require.Equal(t, "1", c.Oldest().ID)
 	c.Add(part("b", 0, "1", 2), 6)
-	require.Equal(t, []string{"1"}, ids(c.Ready()))
+	require.Equal(t, []string{"1"}, ids(c.Ready(always)))
 	open, bytes = c.Open()
 	require.Zero(t, open)
 	require.Zero(t, bytes)
@@ -47,10 +52,10 @@ func TestTheEndOfATransactionSaysHowManyPartsItHas(t *testing.T) {
 		c.Add(part("a", 0, "1", 0), 0)
 		c.Add(part("a", 1, "1", 0), 0)
 		if !endFirst {
-			require.Empty(t, c.Ready())
+			require.Empty(t, c.Ready(always))
 			end()
 		}
-		ready := c.Ready()
+		ready := c.Ready(always)
 		require.Len(t, ready, 1)
 		require.Len(t, ready[0].Places(), 3, "its end is part of what is taken")
 	}
@@ -61,18 +66,18 @@ func TestALaterTransactionWaitsForTheOneBeforeItInItsPartition(t *testing.T) {
 	c.Add(part("a", 0, "1", 2), 1)
 	c.Add(part("a", 1, "2", 1), 2)
 	c.Add(part("c", 0, "3", 1), 3)
-	require.Equal(t, []string{"3"}, ids(c.Ready()), "another partition waits for nothing")
+	require.Equal(t, []string{"3"}, ids(c.Ready(always)), "another partition waits for nothing")
 	c.Add(part("b", 0, "1", 2), 4)
-	require.Equal(t, []string{"1", "2"}, ids(c.Ready()))
+	require.Equal(t, []string{"1", "2"}, ids(c.Ready(always)))
 }
 
 func TestWhatIsGivenUpKeepsNobodyWaiting(t *testing.T) {
 	c := new(Collector)
 	c.Add(part("a", 0, "1", 2), 1)
 	c.Add(part("a", 1, "2", 1), 2)
-	require.Empty(t, c.Ready())
+	require.Empty(t, c.Ready(always))
 	c.Drop(c.Oldest())
-	require.Equal(t, []string{"2"}, ids(c.Ready()))
+	require.Equal(t, []string{"2"}, ids(c.Ready(always)))
 	require.Nil(t, c.Oldest())
 }
 
@@ -84,7 +89,7 @@ func TestTransactionsThatWaitForEachOtherAreTakenAsTheyBegan(t *testing.T) {
 	c.Add(second, 0)
 	c.Add(part("b", 0, "2", 2), 0)
 	c.Add(part("b", 1, "1", 2), 0)
-	require.Equal(t, []string{"1", "2"}, ids(c.Ready()))
+	require.Equal(t, []string{"1", "2"}, ids(c.Ready(always)))
 }
 
 // However the partitions are read, transactions are taken as they were committed where they share a partition,
@@ -113,7 +118,7 @@ func TestTheOrderOfCommitsIsKeptHoweverPartitionsAreRead(t *testing.T) {
 				c.Add(p, 0)
 			}
 			lanes[l] = lanes[l][n:]
-			taken = append(taken, ids(c.Ready())...)
+			taken = append(taken, ids(c.Ready(always))...)
 			for _, rest := range lanes {
 				left += len(rest)
 			}
@@ -131,4 +136,22 @@ func TestTheOrderOfCommitsIsKeptHoweverPartitionsAreRead(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestATransactionWaitsUntilAllBeforeItIsKnown(t *testing.T) {
+	c := new(Collector)
+	for i, at := range []clinical.Instant{30, 10, 20} {
+		p := part(fmt.Sprint("table", i), 0, "", 0)
+		p.Change.Version.Updated = at
+		c.Add(p, 0)
+	}
+	until := func(at clinical.Instant) (taken []clinical.Instant) {
+		for _, tx := range c.Ready(func(t *Transaction) bool { return t.At() < at }) {
+			taken = append(taken, tx.At())
+		}
+		return taken
+	}
+	require.Empty(t, until(10))
+	require.Equal(t, []clinical.Instant{10, 20}, until(25))
+	require.Equal(t, []clinical.Instant{30}, until(99))
 }

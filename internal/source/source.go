@@ -1,10 +1,12 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/vigil-cds/vigil/internal/cdc"
@@ -63,9 +66,15 @@ type Source struct {
 // reading is how far a partition is read.
 type reading struct {
 	progress *progress
-	seen     int64 // one past the last record; -1 before the first one when nothing is known of the partition
-	end      int64 // one past what the partition has, as far as is known
+	seen     int64            // one past the last record; -1 before the first one when nothing is known of the partition
+	start    int64            // the first record that the partition had when it was last asked
+	end      int64            // one past its last
+	last     clinical.Instant // of the latest change that was read
+	paused   bool
 }
+
+// behind says whether the partition had more than was read.
+func (r *reading) behind() bool { return r.end > max(r.start, r.seen) }
 
 const (
 	pollRecords = 10_000
@@ -184,7 +193,10 @@ func (s *Source) client() (*kgo.Client, error) {
 		kgo.BlockRebalanceOnPoll(),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(c.SessionTimeout),
+		kgo.HeartbeatInterval(min(c.SessionTimeout/4, 500*time.Millisecond)),
+		kgo.RebalanceTimeout(c.SessionTimeout), // who was killed is waited for no longer
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // which can be the last of a partition
 	)
 	if c.InstanceID != "" {
 		options = append(options, kgo.InstanceID(c.InstanceID+"-source"))
@@ -242,24 +254,86 @@ func (s *Source) take(ctx context.Context, client *kgo.Client, fetches kgo.Fetch
 	defer step.discard()
 	w := &work{source: s, step: step, moved: map[lane]bool{}}
 	now := time.Now()
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if r := s.lanes[lane{p.Topic, p.Partition}]; r != nil {
-			r.end = max(r.end, p.HighWatermark)
-		}
-	})
 	fetches.EachRecord(func(r *kgo.Record) { w.read(r, now) })
-	if err := w.transactions(s.collector.Ready()); err != nil {
+	if open, _ := s.collector.Open(); open > 0 || len(w.moved) > 0 {
+		if err := s.ask(ctx, client); err != nil {
+			return err
+		}
+	}
+	if err := w.transactions(s.collector.Ready(s.known())); err != nil {
 		return err
 	}
 	w.giveUp(now)
-	if err := w.transactions(s.collector.Ready()); err != nil { // that waited for those given up
+	if err := w.transactions(s.collector.Ready(s.known())); err != nil { // that waited for those given up
 		return err
 	}
 	if err := w.finish(ctx, client); err != nil {
 		return err
 	}
+	s.hold(client)
 	s.measure()
 	return nil
+}
+
+// ask finds where each partition ends, after what was read of all.
+func (s *Source) ask(ctx context.Context, client *kgo.Client) error {
+	topics := map[string]bool{}
+	for l := range s.lanes {
+		topics[l.topic] = true
+	}
+	names := slices.Collect(maps.Keys(topics))
+	admin := kadm.NewClient(client)
+	ends, err := admin.ListEndOffsets(ctx, names...)
+	starts := kadm.ListedOffsets{}
+	if err == nil {
+		starts, err = admin.ListStartOffsets(ctx, names...)
+	}
+	if err = cmp.Or(err, ends.Error(), starts.Error()); err != nil {
+		return fmt.Errorf("finding the ends of the source's topics: %w", err)
+	}
+	for l, r := range s.lanes {
+		if end, ok := ends.Lookup(l.topic, l.partition); ok {
+			r.end = end.Offset
+		}
+		if start, ok := starts.Lookup(l.topic, l.partition); ok {
+			r.start = start.Offset
+		}
+	}
+	return nil
+}
+
+// known says of a transaction whether everything before it has been read: a parent's row can be in another topic
+// than its child's. A partition tells nothing earlier once it was read beyond that time, or to its end.
+func (s *Source) known() func(*cdc.Transaction) bool {
+	until := s.until()
+	return func(t *cdc.Transaction) bool { return t.At() < until }
+}
+
+// until is the time of which, and after which, something may still be unread.
+func (s *Source) until() clinical.Instant {
+	until := clinical.Forever
+	for _, r := range s.lanes {
+		if r.behind() {
+			until = min(until, r.last)
+		}
+	}
+	return until
+}
+
+// hold keeps partitions that are ahead of others from filling the memory until the others have come up.
+func (s *Source) hold(client *kgo.Client) {
+	_, size := s.collector.Open()
+	until := s.until()
+	for l, r := range s.lanes {
+		ahead := size > s.config.OpenBytes/2 && r.last > until
+		switch partition := map[string][]int32{l.topic: {l.partition}}; {
+		case ahead && !r.paused:
+			client.PauseFetchPartitions(partition)
+		case !ahead && r.paused:
+			client.ResumeFetchPartitions(partition)
+		}
+		r.paused = ahead
+	}
 }
 
 func (s *Source) measure() {
@@ -304,6 +378,10 @@ func (w *work) read(r *kgo.Record, now time.Time) {
 		return
 	}
 	place := cdc.Place{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+	if r.Attrs.IsControl() { // the end of a transaction of Kafka's own, whose records the fetch has let through
+		w.taken(place)
+		return
+	}
 	e, err := cdc.Decode(r.Value)
 	switch {
 	case err != nil:
@@ -315,7 +393,11 @@ func (w *work) read(r *kgo.Record, now time.Time) {
 		w.taken(place)
 	default:
 		w.changes++
-		w.source.collector.Add(cdc.Part{Place: place, Change: e, Value: r.Value}, now.UnixNano())
+		part := cdc.Part{Place: place, Change: e, Value: r.Value, Written: clinical.At(r.Timestamp)}
+		if e.Op != "" {
+			lane.last = max(lane.last, part.At())
+		}
+		w.source.collector.Add(part, now.UnixNano())
 	}
 }
 

@@ -135,6 +135,22 @@ func TestATransactionIsOneEventForEachPatient(t *testing.T) {
 	require.Contains(t, s.events(5), "p1: Observation/lab101 Condition/dx11.1")
 }
 
+func TestAChildIsTakenAfterItsParentWhicheverPartitionIsReadFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const rows = 300
+	for n := range rows {
+		s.send(0, fmt.Sprintf(`{"op":"c","after":{"id":%d,"encounter_id":%d,"test":"K","value":"4.1","unit":"mmol/L","status":"final","taken":"2026-01-01T00:00:00Z"},"source":{"table":"lab_results","ts_ms":%d}}`, n, n, 1000+10*n+5))
+	}
+	for n := range rows {
+		s.send(2, fmt.Sprintf(`{"op":"c","after":{"id":%d,"patient_id":%d,"kind":"inpatient","began":"2026-01-01T00:00:00Z"},"source":{"table":"encounters","ts_ms":%d}}`, n, n, 1000+10*n))
+	}
+	s.config.OpenBytes = 50_000 // less than all of the children
+	r := s.start(nil)
+	s.events(2 * rows)
+	require.Zero(t, testutil.CollectAndCount(r.metrics.refused), "no child came before its parent")
+}
+
 func TestAStartGoesOnInTheMiddleOfTransactions(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
