@@ -26,8 +26,21 @@ func (o *owner) rest(behind int64) {
 }
 
 // restTime is how long what a process owned a moment ago counts as a copy: while the group shares its
-// partitions anew nobody owns them.
+// partitions anew nobody owns them. While the group's coordinator answers nobody, nobody can be given them: that
+// time does not count.
 const restTime = 30 * time.Second
+
+// resting is what this process has of a partition that it owned and that nobody is known to go on with.
+func (o *owner) resting() (Copy, bool) {
+	rested := o.rested.Load()
+	if rested == nil {
+		return Copy{}, false
+	}
+	if answers, since := o.role.directory.Reached(); answers && time.Since(rested.Heard) > restTime && time.Since(since) > restTime {
+		return Copy{}, false
+	}
+	return *rested, true
+}
 
 // Copy says from what this process would answer about the partition; false when it has nothing that is
 // kept up to date. It needs RoleRules.
@@ -44,8 +57,5 @@ func (p *Processor) Copy(partition int32) (Copy, bool) {
 			return Copy{Behind: f.behind(), Heard: *heard}, true
 		}
 	}
-	if rested := o.rested.Load(); rested != nil && time.Since(rested.Heard) < restTime {
-		return *rested, true
-	}
-	return Copy{}, false
+	return o.resting()
 }

@@ -17,7 +17,7 @@ type partitionCollector struct {
 func newPartitionCollector(status func() []PartitionStatus) *partitionCollector {
 	return &partitionCollector{status: status,
 		states: prometheus.NewDesc("vigil_partitions", "Partitions, by how this process stands to them: "+
-			"running, recovering, copy, warming or elsewhere.", []string{"state"}, nil),
+			"running, recovering, copy, warming, resting or elsewhere.", []string{"state"}, nil),
 		left: prometheus.NewDesc("vigil_recovery_records_left", "Records of the facts log that are to be replayed before a partition is answered for, by partition.",
 			[]string{"partition"}, nil),
 		seconds: prometheus.NewDesc("vigil_recovery_seconds_left", "About how long that will take, by partition.", []string{"partition"}, nil)}
@@ -32,7 +32,7 @@ func (c *partitionCollector) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *partitionCollector) Collect(to chan<- prometheus.Metric) {
-	count := map[string]int{PartitionRunning: 0, PartitionRecovering: 0, PartitionCopy: 0, PartitionWarming: 0, PartitionElsewhere: 0}
+	count := map[string]int{PartitionRunning: 0, PartitionRecovering: 0, PartitionCopy: 0, PartitionWarming: 0, PartitionResting: 0, PartitionElsewhere: 0}
 	for _, s := range c.status() {
 		count[s.State]++
 		if s.State != PartitionRecovering {

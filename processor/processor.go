@@ -274,6 +274,18 @@ func (p *Processor) AllReady() bool {
 	return p.rules == nil || p.rules.ready()
 }
 
+// Trouble says why this process, though it answers, does not go on; "" when nothing is known of it.
+func (p *Processor) Trouble() string {
+	if p.rules == nil {
+		return ""
+	}
+	if answers, since := p.rules.directory.Reached(); !answers {
+		return fmt.Sprintf("since %s no broker coordinates group %s: nothing new is processed, and reads are answered as of then; see that all brokers run",
+			since.UTC().Format(time.RFC3339), p.topics.RulesGroup)
+	}
+	return ""
+}
+
 // Lag is how many records of the facts log this process has yet to apply, as far as it knows: of all
 // partitions that it owns together.
 func (p *Processor) Lag() int64 {

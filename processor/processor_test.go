@@ -426,11 +426,12 @@ func TestAPartitionThatIsBroughtBackKeepsNoOtherWaiting(t *testing.T) {
 	require.EqualValues(t, 5, status[1].End)
 	require.NotNil(t, status[1].SecondsLeft)
 	require.NoError(t, testutil.CollectAndCompare(newPartitionCollector(p.Partitions), strings.NewReader(`
-# HELP vigil_partitions Partitions, by how this process stands to them: running, recovering, copy, warming or elsewhere.
+# HELP vigil_partitions Partitions, by how this process stands to them: running, recovering, copy, warming, resting or elsewhere.
 # TYPE vigil_partitions gauge
 vigil_partitions{state="copy"} 0
 vigil_partitions{state="elsewhere"} 0
 vigil_partitions{state="recovering"} 1
+vigil_partitions{state="resting"} 0
 vigil_partitions{state="running"} 1
 vigil_partitions{state="warming"} 0
 # HELP vigil_recovery_records_left Records of the facts log that are to be replayed before a partition is answered for, by partition.

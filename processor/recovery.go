@@ -101,6 +101,7 @@ const (
 	PartitionRecovering = "recovering" // owned here, and being brought to the end of its log
 	PartitionCopy       = "copy"       // another's, of which a warm copy is kept here
 	PartitionWarming    = "warming"    // another's, of which a copy is being made
+	PartitionResting    = "resting"    // owned here until nobody could say who owns it; answered for as it was then
 	PartitionElsewhere  = "elsewhere"  // another's
 )
 
@@ -144,6 +145,10 @@ func (o *owner) status() PartitionStatus {
 		s.State, s.End = PartitionCopy, f.end.Load()
 	case f != nil:
 		s.State, s.End = PartitionWarming, f.end.Load()
+	default:
+		if rested, ok := o.resting(); ok {
+			s.State, s.End = PartitionResting, s.At+1+rested.Behind
+		}
 	}
 	return s
 }

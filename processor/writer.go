@@ -2,7 +2,9 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -53,7 +55,19 @@ type Writer struct {
 	topic    Topic
 	producer *Producer
 	now      func() time.Time
+	refused  atomic.Pointer[time.Time] // when the log last did not take a write; nil: it took the last one
 }
+
+// Trouble says that the log took no write lately; "" when nothing is known of it.
+func (w *Writer) Trouble() string {
+	if at := w.refused.Load(); at != nil && w.now().Sub(*at) < refusedTime {
+		return "the log acknowledges no writes, which are refused: see that all brokers run and that as many replicas are in sync as the topics ask for"
+	}
+	return ""
+}
+
+// refusedTime is how long a write that was refused says something of the log, when nobody tries again.
+const refusedTime = time.Minute
 
 // NewWriter makes a writer to the events log; it connects at the first write.
 func NewWriter(c Config) (*Writer, error) {
@@ -75,8 +89,13 @@ func NewWriter(c Config) (*Writer, error) {
 func (w *Writer) Write(ctx context.Context, events []Event) ([]Position, error) {
 	records := w.records(events)
 	if err := w.producer.Write(ctx, records); err != nil {
+		if errors.Is(err, ErrLogUnavailable) && !errors.Is(err, context.Canceled) {
+			now := w.now()
+			w.refused.Store(&now)
+		}
 		return nil, fmt.Errorf("writing %d events: %w", len(events), err)
 	}
+	w.refused.Store(nil)
 	crashpoint.Pass(crashpoint.AfterLogWrite)
 	positions := make([]Position, len(records))
 	for i := range records {

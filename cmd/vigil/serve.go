@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -290,7 +291,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 	o := api.Options{
 		TLS: e.wire.server, PeerTLS: e.wire.peers, Gate: e.wire.gate, AccessLog: e.wire.log, RefuseUnlogged: c.Access.OnLogFailure == config.LogRefuse, MetricsNeed: metricsNeed(c),
 		Log: e.writer, Decoder: e.decoder, Reader: reads, Owners: reads, Worklist: reads, Rules: reads, Partition: e.partition,
-		Cluster: e.cluster, Self: c.Advertise, Checkpoints: e.checkpoints, Medications: e.medications, Ready: e.ready, Version: buildVersion(), Simulated: e.simulated,
+		Cluster: e.cluster, Self: c.Advertise, Checkpoints: e.checkpoints, Medications: e.medications, Ready: e.ready, Degraded: e.degraded, Version: buildVersion(), Simulated: e.simulated,
 		Gatherer: e.registry, Registerer: e.registry, Logger: logger,
 		MaxBody: int(c.Limits.Body), MaxPatientID: c.Limits.PatientID, MaxObservations: c.Limits.ObservationsPerRequest,
 		MaxPage: c.Limits.Page, MaxInFlight: c.Limits.InFlight, MaxWait: c.HTTP.MaxWait, MaxLogWait: c.HTTP.MaxLogWait, ReadTimeout: c.HTTP.ReadTimeout,
@@ -300,7 +301,7 @@ func (e *engine) server(c config.Config, logger *slog.Logger) *api.Server {
 		o.Partitions = e.processor.Partitions
 	}
 	if e.explanations != nil {
-		o.Explanations, o.Degraded = e.explanations, e.explanations.service.Degraded
+		o.Explanations = e.explanations
 	}
 	return api.New(o)
 }
@@ -331,6 +332,19 @@ func (e *engine) waitReady(ctx context.Context) error {
 		return nil
 	}
 	return e.processor.WaitReady(ctx)
+}
+
+// degraded says why the service, though it answers, is not to be relied on; "" when it is.
+func (e *engine) degraded() string {
+	var why []string
+	if e.processor != nil {
+		why = append(why, e.processor.Trouble())
+	}
+	why = append(why, e.writer.Trouble())
+	if e.explanations != nil {
+		why = append(why, e.explanations.service.Degraded())
+	}
+	return strings.Join(slices.DeleteFunc(why, func(s string) bool { return s == "" }), "; ")
 }
 
 func (e *engine) ready() error {

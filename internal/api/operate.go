@@ -28,8 +28,8 @@ type readiness struct {
 	Partitions []processor.PartitionStatus `json:"partitions,omitempty"`
 }
 
-// getReady says whether every partition is open and the log can be reached. A service whose audit has
-// found divergences is degraded: it goes on answering, and somebody has to look.
+// getReady says whether every partition is open. A service that has lost its log, or whose audit has found
+// divergences, is degraded: it goes on answering, and somebody has to look.
 func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	if err := s.options.Ready(); err != nil {
 		refused := refuse(http.StatusServiceUnavailable, "not-ready", "transient", "the service is not ready yet", "ask again")

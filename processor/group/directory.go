@@ -22,9 +22,16 @@ type Directory struct {
 	every  time.Duration
 	roster atomic.Pointer[Roster]
 	asked  chan struct{}
+	reach  atomic.Pointer[reach] // nil: not asked yet
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when the roster changes
+}
+
+// reach is how it stands since an instant: every question to the group was answered, or none.
+type reach struct {
+	answers bool
+	since   time.Time
 }
 
 // NewDirectory makes a directory that has asked nothing yet. The client stays the caller's. every is how
@@ -44,6 +51,21 @@ func (d *Directory) Changed() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.changed
+}
+
+// Reached says whether the group's coordinator answered when it was last asked, and since when it does, or does
+// not, each time. Before the first question it does.
+func (d *Directory) Reached() (answers bool, since time.Time) {
+	if r := d.reach.Load(); r != nil {
+		return r.answers, r.since
+	}
+	return true, time.Time{}
+}
+
+func (d *Directory) reached(answers bool) {
+	if r := d.reach.Load(); r == nil || r.answers != answers {
+		d.reach.Store(&reach{answers, time.Now()})
+	}
 }
 
 // Ask makes Run look at the group soon: somebody found it changed.
@@ -79,6 +101,7 @@ func (d *Directory) Run(ctx context.Context) {
 // Describe asks the group once and says how many members it has. A group that is making a new plan keeps the
 // roster that was known.
 func (d *Directory) Describe() (members int, err error) {
+	defer func() { d.reached(err == nil) }()
 	coordinator, err := d.client.Coordinator(d.group)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUnreadable, err)
