@@ -13,6 +13,7 @@ import (
 	"github.com/lovoo/goka"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/vigil-cds/vigil/internal/broker"
@@ -41,6 +42,7 @@ const (
 // sent again changes places with the next. It may be used from any goroutine.
 type Producer struct {
 	client   *kgo.Client
+	brokers  []string
 	inFlight *semaphore.Weighted
 	limit    int // bytes of a record
 	closed   atomic.Bool
@@ -69,7 +71,7 @@ func NewProducer(c Config, component string, linger time.Duration) (*Producer, e
 	if err != nil {
 		return nil, fmt.Errorf("configuring the Kafka client %s: %w", c.Prefix+component, err)
 	}
-	return &Producer{client: client, inFlight: semaphore.NewWeighted(inFlightBytes), limit: limit}, nil
+	return &Producer{client: client, brokers: c.Brokers, inFlight: semaphore.NewWeighted(inFlightBytes), limit: limit}, nil
 }
 
 // batch is a group of records that are acknowledged together.
@@ -136,7 +138,7 @@ func (p *Producer) send(ctx context.Context, records []kgo.Record, done func(err
 	// A record is not taken back when its writer has gone: those behind it must not come before it.
 	ctx = context.WithoutCancel(ctx)
 	for i := range records {
-		p.client.Produce(ctx, &records[i], func(_ *kgo.Record, err error) { b.settle(produced(err)) })
+		p.client.Produce(ctx, &records[i], func(r *kgo.Record, err error) { b.settle(p.produced(r.Topic, err)) })
 	}
 }
 
@@ -163,13 +165,15 @@ func sizeOf(r *kgo.Record) int {
 	return n
 }
 
-// produced says what the failure of a record means.
-func produced(err error) error {
+// produced says what the failure of a record for the topic means.
+func (p *Producer) produced(topic string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, kerr.TopicAuthorizationFailed): // who was permitted at the start and is no more
+		return fmt.Errorf("%w: %w (%w)", ErrLogUnavailable, notPermitted(p.brokers, []Permission{{Name: topic, Operation: kmsg.ACLOperationWrite}}), err)
 	}
 	return fmt.Errorf("%w: %w", ErrLogUnavailable, err)
 }

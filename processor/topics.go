@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/vigil-cds/vigil/internal/broker"
 )
@@ -109,7 +110,7 @@ func (t Topics) all() []Topic {
 // would lose what must be kept, that takes too small messages, or that fills the brokers' disks although
 // there is tiered storage is refused with ErrTopicMismatch; the error says of each such topic what to do.
 // Retention of topics with a limited one is left to whoever changed it. Brokers that do not let this client
-// in are secure.ErrRefused.
+// in are secure.ErrRefused, and those that permit it too little ErrNotPermitted.
 func (t Topics) Ensure(ctx context.Context, c Config) error {
 	config, err := c.clientConfig("topics")
 	if err != nil {
@@ -117,6 +118,9 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 	}
 	if err := c.Channel.Check(ctx, c.Brokers, config); err != nil {
 		return fmt.Errorf("looking at the topics: %w: %w", ErrLogUnavailable, err)
+	}
+	if err := t.permitted(ctx, c); err != nil {
+		return err
 	}
 	admin, err := sarama.NewClusterAdmin(c.Brokers, config)
 	if err != nil {
@@ -128,6 +132,7 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 		return fmt.Errorf("looking at the topics: %w: %w", ErrLogUnavailable, err)
 	}
 	var faults []error
+	created := false
 	for _, topic := range t.all() {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("looking at the topics: %w", err)
@@ -147,9 +152,16 @@ func (t Topics) Ensure(ctx context.Context, c Config) error {
 		if errors.Is(err, sarama.ErrInvalidConfig) && topic.Local > 0 {
 			return fmt.Errorf("creating topic %s: %w; %s", topic.Name, err, noTiers)
 		}
+		if errors.Is(err, sarama.ErrTopicAuthorizationFailed) || errors.Is(err, sarama.ErrClusterAuthorizationFailed) {
+			return fmt.Errorf("creating topic %s: %w", topic.Name, notPermitted(c.Brokers, []Permission{{Name: topic.Name, Operation: kmsg.ACLOperationCreate}}))
+		}
 		if err != nil {
 			return fmt.Errorf("creating topic %s: %w", topic.Name, err)
 		}
+		created = true
+	}
+	if created { // what is permitted on a topic is told once it is there
+		faults = append(faults, t.permitted(ctx, c))
 	}
 	return errors.Join(faults...)
 }
