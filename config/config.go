@@ -52,6 +52,8 @@ type Kafka struct {
 // Store sizes the local state.
 type Store struct {
 	Memory Bytes `koanf:"memory" doc:"Memory for Pebble's cache and tables and for decoded patients together. More makes more reads hot; the process needs about 300MiB besides."`
+
+	RecoveryShare int `koanf:"recovery_share" doc:"Percent of the time that a partition is brought back from the log at most while others of the process are written to or read, so that these do not feel it; 100 brings it back soonest."`
 }
 
 // Explain paces and sizes the explain role.
@@ -154,7 +156,7 @@ func Default() Config {
 		Zone:   "UTC",
 		Roles:  []string{RoleIntake, RoleRules, RoleExplain},
 		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-", SessionTimeout: 10 * time.Second, LocalRetention: 7 * 24 * time.Hour},
-		Store:  Store{Memory: 256 << 20},
+		Store:  Store{Memory: 256 << 20, RecoveryShare: 40},
 		Explain: Explain{
 			Share:       45,
 			MaxLag:      2000,

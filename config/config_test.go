@@ -174,6 +174,7 @@ func TestEachBrokenValueIsNamedWithItsMend(t *testing.T) {
 		{"kafka.dead_letter_retention", "at least 0s", func(c *Config) { c.Kafka.DeadLetterRetention = -1 }},
 		{"store.memory", "from 32MiB", func(c *Config) { c.Store.Memory = 1 }},
 		{"explain.rate", "from 0", func(c *Config) { c.Explain.Rate = -1 }},
+		{"store.recovery_share", "from 1", func(c *Config) { c.Store.RecoveryShare = 101 }},
 		{"explain.share", "from 1", func(c *Config) { c.Explain.Share = 0 }},
 		{"explain.max_lag", "from 0", func(c *Config) { c.Explain.MaxLag = -1 }},
 		{"explain.memory", "from 16MiB", func(c *Config) { c.Explain.Memory = 16<<20 - 1 }},

@@ -68,6 +68,7 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.kafkaSecurity(&c.Kafka)
 
 	v.size("store.memory", c.Store.Memory, 32<<20, 1<<40)
+	v.between("store.recovery_share", int64(c.Store.RecoveryShare), 1, 100)
 
 	v.between("explain.rate", int64(c.Explain.Rate), 0, math.MaxInt32)
 	v.between("explain.share", int64(c.Explain.Share), 1, 100)

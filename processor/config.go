@@ -65,6 +65,10 @@ type Config struct {
 	Tiered         bool
 	LocalRetention time.Duration
 
+	// RecoveryShare is which part of the time a partition is brought back from the log at most while others of
+	// this process are written to or read; 0 means two fifths, 1 all.
+	RecoveryShare float64
+
 	// RestartDelay is the pause before a processor that stopped with an error is started again. It
 	// doubles with each failure in a row, up to sixty times. 0 means half a second.
 	RestartDelay time.Duration
@@ -99,6 +103,9 @@ func (c Config) Fill() Config {
 	if c.LocalRetention == 0 {
 		c.LocalRetention = 7 * 24 * time.Hour
 	}
+	if c.RecoveryShare == 0 {
+		c.RecoveryShare = 0.4
+	}
 	if c.RestartDelay == 0 {
 		c.RestartDelay = 500 * time.Millisecond
 	}
@@ -132,6 +139,9 @@ func (c Config) Validate() error {
 	}
 	if c.Standby > 0 && c.Name() == "" {
 		fault("standby %d: a process that keeps copies needs an instance id or a URL, to be known by", c.Standby)
+	}
+	if c.RecoveryShare <= 0 || c.RecoveryShare > 1 {
+		fault("recovery share %v: want more than 0, and 1 at most", c.RecoveryShare)
 	}
 	for _, r := range c.Roles {
 		if r != RoleIntake && r != RoleRules {

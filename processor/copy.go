@@ -50,6 +50,7 @@ func (p *Processor) Copy(partition int32) (Copy, bool) {
 	}
 	o := p.rules.owners[partition]
 	if o.ready() {
+		p.rules.asked.note()
 		return Copy{Owned: true}, true
 	}
 	if f := o.follower.Load(); f != nil {

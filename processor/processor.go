@@ -292,13 +292,7 @@ func (p *Processor) Lag() int64 {
 	if p.rules == nil {
 		return 0
 	}
-	var lag int64
-	for _, o := range p.rules.owners {
-		if o.ready() {
-			lag += o.lag()
-		}
-	}
-	return lag
+	return p.rules.lag()
 }
 
 // WaitReady returns when AllReady is true, or ErrNotReady when ctx ends first.

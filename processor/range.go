@@ -28,10 +28,15 @@ var errNothing = errors.New("the broker gave no records, though its log goes on"
 // collects subscriptions for a tenth of a second before it asks for anything, and closes when its question
 // for what comes next is answered. A start reads three ranges of each partition.
 func readRange(ctx context.Context, client sarama.Client, topic string, partition int32, from, end int64, f func(*sarama.ConsumerMessage) error) error {
+	return readRangeBy(ctx, func() int32 { return rangeBytes }, client, topic, partition, from, end, f)
+}
+
+// readRangeBy is readRange that asks for as many bytes as it is told before each time.
+func readRangeBy(ctx context.Context, bytes func() int32, client sarama.Client, topic string, partition int32, from, end int64, f func(*sarama.ConsumerMessage) error) error {
 	if from >= end {
 		return nil
 	}
-	r := &rangeReader{client: client, topic: topic, partition: partition, next: from, end: end, bytes: rangeBytes}
+	r := &rangeReader{client: client, topic: topic, partition: partition, next: from, end: end, bytes: bytes}
 	ctx, cancel := context.WithCancel(ctx)
 	fetched := make(chan []*sarama.ConsumerMessage, 1)
 	failed := make(chan error, 1)
@@ -60,7 +65,8 @@ type rangeReader struct {
 	topic     string
 	partition int32
 	next, end int64
-	bytes     int32 // that are asked for at a time
+	bytes     func() int32 // that are asked for at a time
+	least     int32        // of them, since a batch is as large
 }
 
 // run sends everything up to the end. A leader that fails or has moved is looked for again.
@@ -106,7 +112,8 @@ func (r *rangeReader) fetch() ([]*sarama.ConsumerMessage, error) {
 	}
 	request := &sarama.FetchRequest{Version: 11, MinBytes: 1, MaxBytes: math.MaxInt32, MaxWaitTime: int32(rangeWait / time.Millisecond),
 		SessionEpoch: -1} // no session
-	request.AddBlock(r.topic, r.partition, r.next, r.bytes, -1)
+	bytes := max(r.least, r.bytes())
+	request.AddBlock(r.topic, r.partition, r.next, bytes, -1)
 	response, err := leader.Fetch(request)
 	if err != nil {
 		_ = leader.Close() // it is opened again when it is next asked for
@@ -141,7 +148,7 @@ func (r *rangeReader) fetch() ([]*sarama.ConsumerMessage, error) {
 	if r.next > from {
 		return messages, nil
 	}
-	r.bytes = min(2*r.bytes, math.MaxInt32/2) // a batch that is larger than what was asked for
+	r.least = min(2*bytes, math.MaxInt32/2) // a batch that is larger than what was asked for
 	return nil, errNothing
 }
 

@@ -32,6 +32,9 @@ func replayedLevel(records int64, took time.Duration) slog.Level {
 	return slog.LevelInfo
 }
 
+// gentleBytes are read at a time while somebody would feel it: what is decoded at once keeps a core from others.
+const gentleBytes = 128 << 10
+
 // recovery is a partition that is being brought to the end of its log.
 type recovery struct {
 	from, end int64 // offsets of the facts log: the first to apply, and one past the last
@@ -71,8 +74,15 @@ func (o *owner) replay(ctx context.Context, end int64) error {
 		return err
 	}
 	defer o.role.recovers.Release(1)
+	pace := newGentle(o.role.config.RecoveryShare, o.role.live)
+	bytes := func() int32 {
+		if busy, _ := o.role.live(); busy {
+			return gentleBytes
+		}
+		return rangeBytes
+	}
 	started, reported := time.Now(), time.Now()
-	err := readRange(ctx, o.role.client, o.role.topics.Facts.Name, o.partition, from, end, func(m *sarama.ConsumerMessage) error {
+	err := readRangeBy(ctx, bytes, o.role.client, o.role.topics.Facts.Name, o.partition, from, end, func(m *sarama.ConsumerMessage) error {
 		rec, _ := o.decode(m.Value, string(m.Key))
 		if err := o.machine.Apply(rec, m.Offset, nil); err != nil {
 			return fmt.Errorf("replaying record %d: %w", m.Offset, err)
@@ -85,6 +95,7 @@ func (o *owner) replay(ctx context.Context, end int64) error {
 			o.role.log.Info("bringing a partition to the end of its log", "partition", o.partition, "at", m.Offset, "end", end-1,
 				"recordsPerSecond", int(rate), "left", time.Duration(float64(end-m.Offset)/max(rate, 1)*float64(time.Second)).Round(time.Second))
 		}
+		pace.yield(ctx)
 		return ctx.Err()
 	})
 	if err != nil {

@@ -40,6 +40,7 @@ type rulesRole struct {
 	moved     chan struct{}   // a partition was taken over or given up
 	warming   atomic.Bool
 	joined    atomic.Bool         // the group was joined, once
+	asked     activity            // records and reads of partitions that are answered for
 	recovers  *semaphore.Weighted // partitions that are read from the log at a time
 	again     chan struct{}       // takes what asks the group for a new plan
 }
@@ -54,6 +55,7 @@ func (r *rulesRole) graph() *goka.GroupGraph {
 // process is the goka callback.
 func (r *rulesRole) process(ctx goka.Context, message any) {
 	o := r.owners[ctx.Partition()]
+	r.asked.note()
 	value, _ := message.([]byte)
 	started := time.Now()
 	rec, refused := o.decode(value, ctx.Key())
@@ -107,6 +109,22 @@ func (r *rulesRole) storageOf(ctx context.Context) storage.Builder {
 // ready says whether the group was joined and every partition of this process is at its end.
 func (r *rulesRole) ready() bool {
 	return r.joined.Load() && !slices.ContainsFunc(r.owners, func(o *owner) bool { return o.claims.Load() && !o.ready() })
+}
+
+// lag is how many records the partitions that are answered for have yet to apply, as far as is known.
+func (r *rulesRole) lag() (lag int64) {
+	for _, o := range r.owners {
+		if o.ready() {
+			lag += o.lag()
+		}
+	}
+	return lag
+}
+
+// live says whether anybody would feel a recovery now, and the lag.
+func (r *rulesRole) live() (busy bool, lag int64) {
+	lag = r.lag()
+	return lag > 0 || r.asked.lately(time.Now()), lag
 }
 
 // watch follows the group's sessions.

@@ -37,15 +37,16 @@ type benchOptions struct {
 
 	cluster *pflag.FlagSet // where to keep the log in place of a broker inside
 
-	explain  bool
-	recovery bool
-	pairs    int
-	compile  int
-	phase    time.Duration
+	explain       bool
+	recovery      bool
+	recoveryShare int
+	pairs         int
+	compile       int
+	phase         time.Duration
 }
 
 func (a *app) benchCommand() *cobra.Command {
-	o := benchOptions{memory: config.Default().Store.Memory}
+	o := benchOptions{memory: config.Default().Store.Memory, recoveryShare: config.Default().Store.RecoveryShare}
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine on the ward workload",
@@ -74,10 +75,11 @@ times reads. No figure is printed unless every answer was right.`,
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
 	f.StringVar(&o.profile, "cpu-profile", "", "write a CPU profile of the intake and the reads to this file, for go tool pprof")
 	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
+	f.IntVar(&o.recoveryShare, "recovery-share", o.recoveryShare, "what --store-recovery-share of `vigil serve` is")
 	f.IntVar(&o.compile, "compile", 0, "instead compile sets of up to so many rules; print the time, the heap, and how time grows with the number of rules")
 	f.BoolVar(&o.explain, "explain", false, "then play a live ward without and with a replay by the explain role beside it, and compare")
 	f.BoolVar(&o.recovery, "recovery", false, "then lose the store and measure its return from the log, of all of it and of one partition beside a live ward in the others")
-	f.IntVar(&o.pairs, "pairs", 3, "with --explain: how many phases of each")
+	f.IntVar(&o.pairs, "pairs", 3, "with --explain: how many phases of each; with --recovery: how often a partition is lost")
 	f.DurationVar(&o.phase, "phase", 5*time.Second, "with --explain: how long each is")
 	o.cluster = pflag.NewFlagSet("cluster", pflag.ContinueOnError)
 	config.AddFlags(o.cluster, kafkaKeys...)
@@ -121,6 +123,7 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 		return err
 	}
 	c.Data, c.Rules, c.Clock, c.Listen, c.Store.Memory = dir, packs, config.ClockLog, "127.0.0.1:0", o.memory
+	c.Store.RecoveryShare = o.recoveryShare
 	c.Roles = []string{config.RoleIntake, config.RoleRules}
 	workload := bench.NewWorkload(o.patients, o.facts, o.seed)
 	got, err := a.benchEngine(ctx, c, workload, o)
@@ -241,10 +244,14 @@ func (a *app) printBench(g benched, o benchOptions) error {
 	}
 	if r := g.Recovery; r != nil {
 		row("recovery", "%d records in %s: %.0f records/s, %.0f observations/s, every answer as before", r.Records, r.Took.Round(time.Millisecond), r.PerSecond, r.Observations)
-		for i, what := range []string{fmt.Sprintf("for %s, beside it", r.Back.Round(time.Millisecond)), "and as long after"} {
-			p := r.Beside[i]
-			row(what, "read p50 %s  p99 %s   apply lag p50 %s  p99 %s", p.Read.P50, p.Read.P99, p.Lag.P50, p.Lag.P99)
+		for _, round := range r.Rounds {
+			live := func(what string, p bench.LivePhase) {
+				row(what, "read p50 %s  p99 %s   apply lag p50 %s  p99 %s", p.Read.P50, p.Read.P99, p.Lag.P50, p.Lag.P99)
+			}
+			live(fmt.Sprintf("for %s, beside it", round.Back.Round(time.Millisecond)), round.During)
+			live("and as long after", round.After)
 		}
+		row("recovery costs", "read p99 x %.2f, apply lag p50 x %.2f, p99 x %.2f (medians)", r.ReadP99, r.LagP50, r.LagP99)
 	}
 	row("resident", "%d MiB, the workload and its expected answers included", g.Resident>>20)
 	row("disk", "store %d MiB, log %d MiB", g.StoreDisk>>20, g.LogDisk>>20)

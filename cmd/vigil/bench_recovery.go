@@ -40,17 +40,23 @@ func (a *app) benchRecovery(ctx context.Context, c config.Config, w *bench.Workl
 		return nil, err
 	}
 	lost := int32(c.Kafka.Partitions - 1)
-	if err := losePartition(at, lost); err != nil {
-		return nil, err
-	}
-	return measured, withEngine(ctx, c, func(e *engine, _ time.Time) error {
-		for n := range lost {
-			if err := waitPartition(ctx, e.processor, n); err != nil {
-				return err
-			}
+	for range o.pairs {
+		if err := losePartition(at, lost); err != nil {
+			return nil, err
 		}
-		return measured.RunBesideRecovery(ctx, w, e.benched(), lost, func(ctx context.Context) error { return waitPartition(ctx, e.processor, lost) })
-	})
+		err := withEngine(ctx, c, func(e *engine, _ time.Time) error {
+			for n := range lost {
+				if err := waitPartition(ctx, e.processor, n); err != nil {
+					return err
+				}
+			}
+			return measured.RunBesideRecovery(ctx, w, e.benched(), lost, func(ctx context.Context) error { return waitPartition(ctx, e.processor, lost) })
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return measured, nil
 }
 
 // withEngine runs f with a service over what is there, and the time at which it was started.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestBenchMeasuresTheReturnOfALostStore(t *testing.T) {
-	r := vigil(t, "", "bench", "--patients", "60", "--facts", "20", "--per-request", "500", "--reads", "10", "--http-reads", "10", "--recovery", "--output", "json")
+	r := vigil(t, "", "bench", "--patients", "60", "--facts", "20", "--per-request", "500", "--reads", "10", "--http-reads", "10", "--recovery", "--pairs", "2", "--output", "json")
 	require.Zero(t, r.code, r.errOut)
 	var got benched
 	require.NoError(t, json.Unmarshal([]byte(r.out), &got))
@@ -16,6 +16,6 @@ func TestBenchMeasuresTheReturnOfALostStore(t *testing.T) {
 	require.NotNil(t, got.Recovery)
 	require.GreaterOrEqual(t, got.Recovery.Records, int64(got.Records), "the activations, too")
 	require.Positive(t, got.Recovery.PerSecond)
-	require.Len(t, got.Recovery.Beside, 2)
-	require.Positive(t, got.Recovery.Beside[1].Read.Reads)
+	require.Len(t, got.Recovery.Rounds, 2)
+	require.Positive(t, got.Recovery.Rounds[1].After.Read.Reads)
 }

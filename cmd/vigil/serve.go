@@ -174,7 +174,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
 		URL: c.Advertise, Standby: c.Kafka.Standby, SessionTimeout: c.Kafka.SessionTimeout,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention,
-		Tiered: c.Kafka.Tiered, LocalRetention: c.Kafka.LocalRetention}.Fill()
+		Tiered: c.Kafka.Tiered, LocalRetention: c.Kafka.LocalRetention, RecoveryShare: float64(c.Store.RecoveryShare) / 100}.Fill()
 	if e.config.Channel, err = kafkaChannel(&c.Kafka); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"slices"
 	"time"
+
+	"github.com/vigil-cds/vigil/internal/clinical"
 )
 
 // Recovery is how fast a lost disk comes back from the log, and what the return of one partition costs the
@@ -16,10 +19,21 @@ type Recovery struct {
 	PerSecond    float64       `json:"recordsPerSecond"`
 	Observations float64       `json:"observationsPerSecond"`
 
-	// One partition came back, for so long, beside a live ward in the others.
-	Lost   int32         `json:"lostPartition"`
-	Back   time.Duration `json:"lostPartitionNanos"`
-	Beside []LivePhase   `json:"beside"` // while it came back, and as long after
+	// One partition came back, time and again, beside a live ward in the others.
+	Lost   int32    `json:"lostPartition"`
+	Rounds []Return `json:"rounds"`
+
+	// While it came back to as long after, medians of the rounds.
+	ReadP99 float64 `json:"readP99Ratio"`
+	LagP50  float64 `json:"lagP50Ratio"`
+	LagP99  float64 `json:"lagP99Ratio"`
+}
+
+// Return is one return of the lost partition.
+type Return struct {
+	Back   time.Duration `json:"nanos"`
+	During LivePhase     `json:"during"`
+	After  LivePhase     `json:"after"` // as long as it took
 }
 
 // LivePhase is a stretch of live work.
@@ -51,7 +65,8 @@ func CheckRecovery(w *Workload, e Recovered, o Options) (*Recovery, error) {
 // again. back waits until it is.
 func (r *Recovery) RunBesideRecovery(ctx context.Context, w *Workload, e Engine, lost int32, back func(context.Context) error) error {
 	r.Lost = lost
-	live := &liveWard{w: w, e: e, random: rand.New(rand.NewSource(5)), clock: Instants[2] + hour}
+	round := Return{}
+	live := &liveWard{w: w, e: e, random: rand.New(rand.NewSource(5)), clock: Instants[2] + clinical.Instant(len(r.Rounds)+1)*hour}
 	for p := range int32(w.Patients) {
 		if e.Partition(PatientID(p)) != lost {
 			live.patients = append(live.patients, p)
@@ -69,7 +84,7 @@ func (r *Recovery) RunBesideRecovery(ctx context.Context, w *Workload, e Engine,
 	waited := make(chan error, 1)
 	go func() {
 		err := back(during)
-		r.Back = time.Since(began)
+		round.Back = time.Since(began)
 		cancel()
 		waited <- err
 	}()
@@ -78,7 +93,25 @@ func (r *Recovery) RunBesideRecovery(ctx context.Context, w *Workload, e Engine,
 	if err := errors.Join(err, <-waited); err != nil {
 		return err
 	}
-	second, err := live.phase(ctx, max(r.Back, time.Second))
-	r.Beside = []LivePhase{{first.Read, first.Lag}, {second.Read, second.Lag}}
+	second, err := live.phase(ctx, max(round.Back, time.Second))
+	round.During, round.After = LivePhase{first.Read, first.Lag}, LivePhase{second.Read, second.Lag}
+	r.Rounds = append(r.Rounds, round)
+	r.compare()
 	return err
+}
+
+// compare makes the medians.
+func (r *Recovery) compare() {
+	median := func(f func(LivePhase) time.Duration) float64 {
+		var during, after []time.Duration
+		for _, round := range r.Rounds {
+			during, after = append(during, f(round.During)), append(after, f(round.After))
+		}
+		slices.Sort(during)
+		slices.Sort(after)
+		return float64(during[len(during)/2]) / float64(max(after[len(after)/2], 1))
+	}
+	r.ReadP99 = median(func(p LivePhase) time.Duration { return p.Read.P99 })
+	r.LagP50 = median(func(p LivePhase) time.Duration { return p.Lag.P50 })
+	r.LagP99 = median(func(p LivePhase) time.Duration { return p.Lag.P99 })
 }
