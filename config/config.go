@@ -21,6 +21,7 @@ type Config struct {
 	Store   Store             `koanf:"store"`
 	Explain Explain           `koanf:"explain"`
 	Source  Source            `koanf:"source"`
+	Claims  Claims            `koanf:"claims"`
 	Limits  Limits            `koanf:"limits"`
 	Access  Access            `koanf:"access"`
 	HTTP    HTTP              `koanf:"http"`
@@ -73,6 +74,23 @@ type Source struct {
 	Mapping   string        `koanf:"mapping" doc:"File that says what rows state in FHIR; vigil source check tells what is wrong with it."`
 	Wait      time.Duration `koanf:"wait" doc:"How long a transaction may wait for its parts before all that has come of it goes to the dead-letter topic."`
 	OpenBytes Bytes         `koanf:"open_bytes" doc:"Most bytes of transactions that wait; beyond it the oldest goes to the dead-letter topic."`
+}
+
+// Claims says where events may point to for their payload (claim check).
+type Claims struct {
+	Files []string      `koanf:"files" doc:"Directories beneath which the files lie that events may point to."`
+	S3    S3            `koanf:"s3"`
+	Wait  time.Duration `koanf:"wait" doc:"How long it is tried to fetch what an event points to, while its partition waits; then the event goes to the dead-letter topic."`
+}
+
+// S3 is a store of objects.
+type S3 struct {
+	Endpoint      string   `koanf:"endpoint" doc:"URL of the store of objects, as https://s3.example.org. Empty: events point to no object."`
+	Region        string   `koanf:"region" doc:"Region that requests are signed for."`
+	Buckets       []string `koanf:"buckets" doc:"Buckets that events may point into."`
+	AccessKey     string   `koanf:"access_key" doc:"Name of the key that requests are signed with. Empty: they are not signed."`
+	SecretKey     Secret   `koanf:"secret_key" doc:"The key itself. It comes from the environment alone."`
+	SecretKeyFile string   `koanf:"secret_key_file" doc:"File that holds the key and nothing else, in place of the variable."`
 }
 
 // Limits bounds what one caller can ask for.
@@ -165,6 +183,7 @@ func Default() Config {
 			WindowFacts: 200,
 			AuditGrace:  30 * time.Second,
 		},
+		Claims: Claims{Wait: time.Minute, S3: S3{Region: "us-east-1"}},
 		Source: Source{Wait: 5 * time.Minute, OpenBytes: 256 << 20},
 		Limits: Limits{
 			Body:                   16 << 20,

@@ -84,6 +84,7 @@ func (c *Config) faults(source map[string]string) Faults {
 	v.atLeast("source.wait", c.Source.Wait, time.Second)
 	v.size("source.open_bytes", c.Source.OpenBytes, 1<<20, 1<<40)
 
+	v.claims(&c.Claims)
 	v.size("limits.body", c.Limits.Body, 1<<10, 1<<30)
 	v.between("limits.depth", int64(c.Limits.Depth), 8, 1000)
 	v.between("limits.patient_id", int64(c.Limits.PatientID), 1, 1024)
@@ -201,6 +202,24 @@ func (v *validation) units(units map[string]string) {
 			v.check("units", false, fmt.Sprintf("%q cannot stand for %q: %v", spelling, units[spelling], err), mend)
 		}
 	}
+}
+
+func (v *validation) claims(c *Claims) {
+	v.atLeast("claims.wait", c.Wait, time.Second)
+	v.check("claims.files", !slices.Contains(c.Files, ""), "one of them is empty", "name directories")
+	s := &c.S3
+	if s.Endpoint == "" {
+		set := len(s.Buckets) > 0 || s.AccessKey != "" || s.SecretKey != "" || s.SecretKeyFile != ""
+		v.check("claims.s3.endpoint", !set, "it is empty, so that nothing is fetched with what else is set of claims.s3", "set it, or leave the others out")
+		return
+	}
+	v.check("claims.s3.endpoint", secretEndpoint(s.Endpoint), "it is not a URL that may be asked for patients' data", "write it as https://s3.example.org, with no secret in it")
+	v.check("claims.s3.buckets", len(s.Buckets) > 0, "there is none", "name those that events may point into")
+	if s.AccessKey == "" {
+		v.check("claims.s3.access_key", s.SecretKey == "" && s.SecretKeyFile == "", "a key has a name", "set it, or leave the key out")
+		return
+	}
+	v.check("claims.s3.secret_key_file", (s.SecretKey == "") != (s.SecretKeyFile == ""), "a key comes from one place", "set one of claims.s3.secret_key_file and VIGIL_CLAIMS_S3_SECRET_KEY")
 }
 
 func (v *validation) roles(roles []string) {

@@ -54,6 +54,10 @@ type Config struct {
 	// 0 means five seconds.
 	Skew time.Duration
 
+	// ClaimWait is how long intake tries to fetch what an event points to, while its partition waits; 0 means a
+	// minute.
+	ClaimWait time.Duration
+
 	// Linger is how long the processors' producers collect records before they send; 0 means 5 ms.
 	Linger time.Duration
 
@@ -96,6 +100,9 @@ func (c Config) Fill() Config {
 	}
 	if c.Linger == 0 {
 		c.Linger = 5 * time.Millisecond
+	}
+	if c.ClaimWait == 0 {
+		c.ClaimWait = time.Minute
 	}
 	if c.SessionTimeout == 0 {
 		c.SessionTimeout = 10 * time.Second

@@ -12,6 +12,7 @@ import (
 	"github.com/lovoo/goka"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/vigil-cds/vigil/internal/claim"
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
 )
@@ -24,6 +25,7 @@ type intake struct {
 	config      Config
 	topics      Topics
 	decoder     *fhir.Decoder
+	claims      *claim.Store
 	medications *Medications
 	metrics     *metricSet
 	rekey       *Producer // puts events back under their right key
@@ -55,7 +57,11 @@ func (in *intake) process(ctx goka.Context, message any) {
 	}
 	e.record.Recorded, e.record.EventOffset = e.source.recorded, ctx.Offset()
 	e.here = legalKey(e.key) && Partition(e.key, in.config.Partitions) == ctx.Partition()
-	e.read()
+	if e.media == MediaClaim {
+		e.redeem(ctx)
+	} else {
+		e.read()
+	}
 	for _, m := range e.medications {
 		ctx.Emit(goka.Stream(in.topics.Medications.Name), m.reference, m.marshal())
 	}
@@ -115,6 +121,8 @@ type event struct {
 	body                         []byte
 	source                       source
 	here                         bool // the key is a patient's, and this is that patient's partition
+
+	claim []byte // the body as it came, when it only pointed to what is in body now
 
 	record      clinical.Record
 	facts       int
@@ -333,14 +341,22 @@ func (e *event) take(a clinical.Assertion, kind, counted string) {
 
 // move puts a statement about another patient into the log once more, under its right key.
 func (e *event) move(to Event, kind string) {
+	r := kgo.Record{Topic: e.in.topics.Events.Name, Key: []byte(to.Patient), Value: to.Body, Headers: to.headers(), Timestamp: e.source.recorded.Time()}
+	if e.claim != nil && sizeOf(&r) > e.in.rekey.limit {
+		e.refuse(&fhir.Fault{Reason: fhir.NoPatient, Place: "key", Problem: "the payload is about another patient than the key, and too large to be put under that",
+			Mend: "key each record by its patient's id"}, to.Body, kind)
+		return
+	}
 	e.in.metrics.count(kind, ReasonRekeyed, 1)
 	e.refusal(ReasonRekeyed)
-	e.elsewhere = append(e.elsewhere, kgo.Record{Topic: e.in.topics.Events.Name,
-		Key: []byte(to.Patient), Value: to.Body, Headers: to.headers(), Timestamp: e.source.recorded.Time()})
+	e.elsewhere = append(e.elsewhere, r)
 }
 
 // refuse writes a dead letter for part of the event, or for all of it.
 func (e *event) refuse(err error, body []byte, kind string) {
+	if e.claim != nil { // what it points to may be too large for a letter
+		body = e.claim
+	}
 	l := e.source.letter(err, body)
 	e.in.metrics.count(kind, l.Reason, 1)
 	e.refusal(l.Reason)

@@ -21,6 +21,7 @@ type metricSet struct {
 	compactTaken prometheus.Counter     // intake's most frequent child
 	facts        prometheus.Counter
 	deadLetters  *prometheus.CounterVec // by reason
+	claims       *prometheus.CounterVec // by outcome
 	apply        prometheus.Histogram
 	timers       prometheus.Counter
 	transitions  *prometheus.CounterVec // by rule and kind
@@ -46,6 +47,7 @@ func newMetrics(r prometheus.Registerer) (*metricSet, error) {
 	m := &metricSet{
 		intake:      vector("intake_resources_total", "Resources and compact observations that intake read, by type and by what became of them.", "type", "outcome"),
 		facts:       counter("intake_facts_total", "Facts that intake wrote to the facts log."),
+		claims:      vector("claims_total", "Payloads that events only pointed to: fetched, or why not.", "outcome"),
 		deadLetters: vector("dead_letters_total", "Records written to the dead-letter topic, by reason.", "reason"),
 		apply: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigil_apply_seconds",
 			Help:    "Time taken to apply one record of the facts log to the state.",
@@ -64,7 +66,7 @@ func newMetrics(r prometheus.Registerer) (*metricSet, error) {
 	if r == nil {
 		return m, nil
 	}
-	all := []prometheus.Collector{m.intake, m.facts, m.deadLetters, m.apply, m.timers, m.transitions, m.alerts,
+	all := []prometheus.Collector{m.intake, m.facts, m.deadLetters, m.claims, m.apply, m.timers, m.transitions, m.alerts,
 		m.ticks, m.replayed, m.restarts, m.refusedSets, m.lag}
 	if err := m.register(all...); err != nil {
 		m.close()

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/vigil-cds/vigil/internal/claim"
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/processor/group"
 	"github.com/vigil-cds/vigil/rules"
@@ -35,6 +36,8 @@ type Deps struct {
 	// Medications is filled by RoleIntake, for the Decoder's Options.Medication to look into; nil: the
 	// Decoder looks into none.
 	Medications *Medications
+
+	Claims *claim.Store // RoleIntake: from where it fetches what events only point to; nil: nowhere
 
 	Logger     *slog.Logger          // nil: silent
 	Registerer prometheus.Registerer // nil: nothing is measured
@@ -200,7 +203,7 @@ func (p *Processor) prepareIntake(d Deps) (*intake, error) {
 	if d.Medications == nil {
 		d.Medications = NewMedications()
 	}
-	return &intake{config: p.config, topics: p.topics, decoder: d.Decoder, medications: d.Medications, metrics: p.metrics, rekey: p.rekey, now: time.Now,
+	return &intake{config: p.config, claims: d.Claims, topics: p.topics, decoder: d.Decoder, medications: d.Medications, metrics: p.metrics, rekey: p.rekey, now: time.Now,
 		client: p.client, consumer: consumer, written: make([]atomic.Pointer[offsetSet], p.config.Partitions)}, nil
 }
 

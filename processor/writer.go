@@ -17,6 +17,7 @@ import (
 const (
 	MediaFHIR    = "application/fhir+json"             // one resource; also the meaning of none stated
 	MediaCompact = "application/x-ndjson"              // compact observations of one patient, one a line
+	MediaClaim   = "application/vnd.vigil.claim+json"  // where the body is, of which of the other types (package claim)
 	MediaBundle  = "application/vnd.vigil.bundle+json" // several resources of one patient that take effect together
 )
 

@@ -21,6 +21,7 @@ import (
 	"github.com/vigil-cds/vigil/config"
 	"github.com/vigil-cds/vigil/internal/api"
 	"github.com/vigil-cds/vigil/internal/broker"
+	"github.com/vigil-cds/vigil/internal/claim"
 	"github.com/vigil-cds/vigil/internal/clinical"
 	"github.com/vigil-cds/vigil/internal/fhir"
 	"github.com/vigil-cds/vigil/internal/source"
@@ -131,6 +132,7 @@ type engine struct {
 	writer       *processor.Writer
 	explanations *explanations  // nil without the explain role
 	source       *source.Source // nil without the source role
+	claims       *claim.Store
 	cluster      *cluster
 	checkpoints  *checkpoints
 	wire         wire
@@ -174,7 +176,7 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		Replication: c.Kafka.Replication, Clock: c.Clock, Roles: processing(c.Roles), InstanceID: c.Kafka.Instance,
 		URL: c.Advertise, Standby: c.Kafka.Standby, SessionTimeout: c.Kafka.SessionTimeout,
 		AlertsRetention: c.Kafka.AlertsRetention, DeadLetterRetention: c.Kafka.DeadLetterRetention,
-		Tiered: c.Kafka.Tiered, LocalRetention: c.Kafka.LocalRetention, RecoveryShare: float64(c.Store.RecoveryShare) / 100}.Fill()
+		ClaimWait: c.Claims.Wait, Tiered: c.Kafka.Tiered, LocalRetention: c.Kafka.LocalRetention, RecoveryShare: float64(c.Store.RecoveryShare) / 100}.Fill()
 	if e.config.Channel, err = kafkaChannel(&c.Kafka); err != nil {
 		return nil, err
 	}
@@ -185,7 +187,10 @@ func startEngine(ctx context.Context, c config.Config, logger *slog.Logger) (_ *
 		logger.Info("the broker in this process listens", "brokers", e.broker.Addr())
 		e.config.Brokers = []string{e.broker.Addr()}
 	}
-	deps := processor.Deps{RuleSet: set, Decoder: e.decoder, Medications: e.medications, Logger: logger, Registerer: e.registry}
+	if e.claims, err = openClaims(c); err != nil {
+		return nil, err
+	}
+	deps := processor.Deps{RuleSet: set, Claims: e.claims, Decoder: e.decoder, Medications: e.medications, Logger: logger, Registerer: e.registry}
 	if slices.Contains(c.Roles, config.RoleRules) {
 		if e.store, err = store.Open(filepath.Join(c.Data, "store"), store.Options{Memory: int64(c.Store.Memory), Logger: logger, Registerer: e.registry, Fatal: halt}); err != nil {
 			return nil, err
@@ -269,6 +274,9 @@ func (e *engine) close() error {
 	}
 	if e.processor != nil {
 		faults = append(faults, e.processor.Close())
+	}
+	if e.claims != nil {
+		faults = append(faults, e.claims.Close())
 	}
 	if e.store != nil {
 		faults = append(faults, e.store.Close())

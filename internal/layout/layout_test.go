@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"processor/group":           {},
 	"processor/secure":          {},
 	"explain/service":           {"explain/archive", "explain/record", "explain/replay", "processor", "rules", "internal/clinical"},
-	"processor":                 {"processor/group", "processor/secure", "rules", "pointer", "store", "internal/clinical", "internal/crashpoint", "internal/fhir", "internal/broker"},
+	"processor":                 {"processor/group", "processor/secure", "rules", "pointer", "store", "internal/claim", "internal/clinical", "internal/crashpoint", "internal/fhir", "internal/broker"},
 	"internal/api":              {"config", "internal/access", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "store", "rules", "internal/clinical", "internal/fhir", "internal/planning", "internal/web"},
 	"internal/rulestest":        {"rules", "internal/clinical", "internal/fhir"},
 	"internal/rulesrun":         {"explain", "explain/record", "explain/render", "pointer", "rules", "internal/clinical", "internal/rulestest"},
@@ -58,13 +58,14 @@ var arrows = map[string][]string{
 	"internal/backup":           {},
 	"internal/crashpoint":       {},
 	"internal/disk":             {},
+	"internal/claim":            {"internal/fhir"},
 	"internal/cdc":              {"internal/clinical", "internal/fhir"},
 	"internal/source":           {"processor", "internal/cdc", "internal/clinical", "internal/disk", "internal/fhir"},
 	"internal/crash":            {"processor", "rules", "store", "internal/clinical"},
 	"internal/bench":            {"processor", "store", "internal/clinical"},
 	"internal/bench/volume":     {"internal/clinical"},
 	"cmd/vigil": {"config", "explain", "explain/archive", "explain/record", "explain/render", "explain/replay", "explain/service", "pointer", "processor", "processor/group", "processor/secure", "rules", "rules/packs", "rules/schema", "store", "internal/access", "internal/api", "internal/backup", "internal/bench", "internal/bench/volume",
-		"internal/broker", "internal/cdc", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/planning", "internal/rulesrun", "internal/rulestest", "internal/source", "internal/ucum", "internal/ward"},
+		"internal/broker", "internal/cdc", "internal/claim", "internal/clinical", "internal/diagnostic", "internal/fhir", "internal/lint", "internal/packfmt", "internal/planning", "internal/rulesrun", "internal/rulestest", "internal/source", "internal/ucum", "internal/ward"},
 }
 
 // impure is what the pure packages may not import.
