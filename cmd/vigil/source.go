@@ -151,6 +151,21 @@ func (a *app) mapEnvelopes(m *cdc.Mapping, in io.Reader, bodies bool) error {
 		}
 		return a.showMapped(t.ID, patients, refusals, bodies)
 	}
+	play := func() error {
+		for _, t := range collector.Ready(func(*cdc.Transaction) bool { return true }) {
+			effect, err := m.Apply(t, func(name cdc.RowName) (*cdc.Row, error) { return rows[name], nil }, decoder)
+			if err != nil {
+				return err
+			}
+			for name, row := range effect.Rows {
+				rows[name] = row
+			}
+			if err := show(t, effect.Patients, effect.Refusals); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	lines := bufio.NewReader(in)
 	for n := int64(1); ; n++ {
 		line, err := lines.ReadBytes('\n')
@@ -169,17 +184,8 @@ func (a *app) mapEnvelopes(m *cdc.Mapping, in io.Reader, bodies bool) error {
 			part.Change = e
 			collector.Add(part, n)
 		}
-		for _, t := range collector.Ready(func(*cdc.Transaction) bool { return true }) {
-			effect, err := m.Apply(t, func(name cdc.RowName) (*cdc.Row, error) { return rows[name], nil }, decoder)
-			if err != nil {
-				return err
-			}
-			for name, row := range effect.Rows {
-				rows[name] = row
-			}
-			if err := show(t, effect.Patients, effect.Refusals); err != nil {
-				return err
-			}
+		if err := play(); err != nil {
+			return err
 		}
 		if err != nil {
 			break
@@ -187,7 +193,7 @@ func (a *app) mapEnvelopes(m *cdc.Mapping, in io.Reader, bodies bool) error {
 	}
 	for t := collector.Oldest(); t != nil; t = collector.Oldest() {
 		collector.Drop(t)
-		if err := show(t, nil, cdc.Incomplete(t)); err != nil {
+		if err := errors.Join(show(t, nil, cdc.Incomplete(t)), play()); err != nil {
 			return err
 		}
 	}
