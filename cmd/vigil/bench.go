@@ -40,13 +40,14 @@ type benchOptions struct {
 	explain       bool
 	recovery      bool
 	recoveryShare int
+	explainShare  int
 	pairs         int
 	compile       int
 	phase         time.Duration
 }
 
 func (a *app) benchCommand() *cobra.Command {
-	o := benchOptions{memory: config.Default().Store.Memory, recoveryShare: config.Default().Store.RecoveryShare}
+	o := benchOptions{memory: config.Default().Store.Memory, recoveryShare: config.Default().Store.RecoveryShare, explainShare: config.Default().Explain.Share}
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine on the ward workload",
@@ -75,6 +76,7 @@ times reads. No figure is printed unless every answer was right.`,
 	f.StringVar(&o.data, "data", "", "directory to work in, which must be empty; it is kept (default: a temporary one)")
 	f.StringVar(&o.profile, "cpu-profile", "", "write a CPU profile of the intake and the reads to this file, for go tool pprof")
 	f.Var(&o.memory, "memory", "what --store-memory of `vigil serve` is")
+	f.IntVar(&o.explainShare, "explain-share", o.explainShare, "what --explain-share of `vigil serve` is")
 	f.IntVar(&o.recoveryShare, "recovery-share", o.recoveryShare, "what --store-recovery-share of `vigil serve` is")
 	f.IntVar(&o.compile, "compile", 0, "instead compile sets of up to so many rules; print the time, the heap, and how time grows with the number of rules")
 	f.BoolVar(&o.explain, "explain", false, "then play a live ward without and with a replay by the explain role beside it, and compare")
@@ -123,7 +125,7 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 		return err
 	}
 	c.Data, c.Rules, c.Clock, c.Listen, c.Store.Memory = dir, packs, config.ClockLog, "127.0.0.1:0", o.memory
-	c.Store.RecoveryShare = o.recoveryShare
+	c.Store.RecoveryShare, c.Explain.Share = o.recoveryShare, o.explainShare
 	c.Roles = []string{config.RoleIntake, config.RoleRules}
 	workload := bench.NewWorkload(o.patients, o.facts, o.seed)
 	got, err := a.benchEngine(ctx, c, workload, o)
