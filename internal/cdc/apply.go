@@ -350,10 +350,19 @@ func Incomplete(t *Transaction) []Refusal {
 	if t.want > 0 {
 		problem = fmt.Sprintf("%d of the %d parts of the transaction have come", len(t.Parts), t.want)
 	}
-	f := fault(ReasonIncomplete, "transaction", problem, "read all topics of the database, and the topic of transactions if the envelopes have no count; then send the rows again")
-	var all []Refusal
+	return t.refused(fault(ReasonIncomplete, "transaction", problem, "read all topics of the database, and the topic of transactions if the envelopes have no count; then send the rows again"))
+}
+
+// TooLarge is the refusal of a transaction of which a record of the log cannot hold what it states about a patient.
+func TooLarge(t *Transaction) []Refusal {
+	return t.refused(fault(fhir.TooLarge, "transaction", "what it states about one patient is more than a record of the log can hold", "commit in smaller transactions"))
+}
+
+// refused refuses every part for the same reason.
+func (t *Transaction) refused(f *fhir.Fault) []Refusal {
+	all := make([]Refusal, len(t.Parts))
 	for i := range t.Parts {
-		all = append(all, Refusal{&t.Parts[i], f, nil})
+		all[i] = Refusal{Part: &t.Parts[i], Fault: f}
 	}
 	return all
 }

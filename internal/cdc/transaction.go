@@ -14,6 +14,15 @@ type Place struct {
 	Offset    int64
 }
 
+// Lane is a partition of a topic: its records come in their order.
+type Lane struct {
+	Topic     string
+	Partition int32
+}
+
+// Lane is where the place is.
+func (p Place) Lane() Lane { return Lane{p.Topic, p.Partition} }
+
 // Part is one change with where it was read.
 type Part struct {
 	Place
@@ -34,7 +43,7 @@ type Transaction struct {
 
 	want  int // parts; 0 while unknown
 	bytes int64
-	lanes []lane
+	lanes []Lane
 }
 
 // Complete says whether all parts are there.
@@ -57,11 +66,6 @@ func (t *Transaction) Places() []Place {
 	return places
 }
 
-type lane struct {
-	topic     string
-	partition int32
-}
-
 // Collector brings the parts of transactions together and says which can be taken, in which order. It is for
 // one goroutine. The zero value is empty.
 //
@@ -71,18 +75,20 @@ type lane struct {
 // no partition the earlier is taken first, as far as it is there: who reads says until when it must be.
 type Collector struct {
 	open  map[string]*Transaction
-	lanes map[lane][]*Transaction // by first part
+	lanes map[Lane][]*Transaction // by first part
+	count int
 	bytes int64
 }
 
 // Add takes a part, or a marker. Now is any clock's reading.
 func (c *Collector) Add(p Part, now int64) {
 	if c.open == nil {
-		c.open, c.lanes = map[string]*Transaction{}, map[lane][]*Transaction{}
+		c.open, c.lanes = map[string]*Transaction{}, map[Lane][]*Transaction{}
 	}
 	t := c.open[p.Change.Transaction]
 	if t == nil || p.Change.Transaction == "" {
 		t = &Transaction{ID: p.Change.Transaction, Began: now}
+		c.count++
 		if t.ID == "" {
 			t.want = 1
 		} else {
@@ -94,7 +100,7 @@ func (c *Collector) Add(p Part, now int64) {
 		t.Markers = append(t.Markers, p.Place)
 		return
 	}
-	l := lane{p.Topic, p.Partition}
+	l := p.Lane()
 	if !slices.Contains(t.lanes, l) {
 		t.lanes = append(t.lanes, l)
 		c.lanes[l] = append(c.lanes[l], t)
@@ -105,18 +111,7 @@ func (c *Collector) Add(p Part, now int64) {
 }
 
 // Open is how many transactions wait and how many bytes their parts have.
-func (c *Collector) Open() (transactions int, bytes int64) {
-	seen := map[*Transaction]bool{}
-	for _, t := range c.open {
-		seen[t] = true
-	}
-	for _, queue := range c.lanes {
-		for _, t := range queue {
-			seen[t] = true
-		}
-	}
-	return len(seen), c.bytes
-}
+func (c *Collector) Open() (transactions int, bytes int64) { return c.count, c.bytes }
 
 // Oldest is the transaction that has waited longest for a part; nil when none waits.
 func (c *Collector) Oldest() *Transaction {
@@ -134,6 +129,7 @@ func (c *Collector) Drop(t *Transaction) {
 	if t.ID != "" {
 		delete(c.open, t.ID)
 	}
+	c.count--
 	c.bytes -= t.bytes
 	for _, l := range t.lanes {
 		queue := c.lanes[l]
@@ -216,7 +212,7 @@ func (c *Collector) next(free map[*Transaction]bool) *Transaction {
 }
 
 func (c *Collector) first(t *Transaction) bool {
-	return !slices.ContainsFunc(t.lanes, func(l lane) bool { return c.lanes[l][0] != t })
+	return !slices.ContainsFunc(t.lanes, func(l Lane) bool { return c.lanes[l][0] != t })
 }
 
 func (t *Transaction) before(u *Transaction) bool {

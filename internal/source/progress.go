@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
-
-	"github.com/vigil-cds/vigil/internal/cdc"
 )
 
 // progress says what of one partition was taken: everything before next, and some records after it. It is for
@@ -69,11 +67,3 @@ func unmarshalProgress(b []byte) (*progress, bool) {
 	}
 	return p, true
 }
-
-// lane is a partition of a topic of envelopes.
-type lane struct {
-	topic     string
-	partition int32
-}
-
-func laneOf(p cdc.Place) lane { return lane{p.Topic, p.Partition} }

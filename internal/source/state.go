@@ -86,8 +86,8 @@ func get(r pebble.Reader, key []byte) ([]byte, error) {
 	return bytes.Clone(b), closer.Close()
 }
 
-func progressKey(l lane) []byte {
-	return binary.BigEndian.AppendUint32(append(append([]byte{familyProgress}, l.topic...), 0), uint32(l.partition))
+func progressKey(l cdc.Lane) []byte {
+	return binary.BigEndian.AppendUint32(append(append([]byte{familyProgress}, l.Topic...), 0), uint32(l.Partition))
 }
 
 func rowKey(n cdc.RowName) []byte {
@@ -95,14 +95,14 @@ func rowKey(n cdc.RowName) []byte {
 }
 
 // progress is how far a partition was taken; nil when it never was.
-func (s *state) progress(l lane) (*progress, error) {
+func (s *state) progress(l cdc.Lane) (*progress, error) {
 	b, err := get(s.db, progressKey(l))
 	if err != nil || b == nil {
 		return nil, err
 	}
 	p, ok := unmarshalProgress(b)
 	if !ok {
-		return nil, fmt.Errorf("%w: how far partition %d of %s was read", ErrState, l.partition, l.topic)
+		return nil, fmt.Errorf("%w: how far partition %d of %s was read", ErrState, l.Partition, l.Topic)
 	}
 	return p, nil
 }
@@ -150,7 +150,7 @@ func (s step) setRow(name cdc.RowName, row *cdc.Row) error {
 	return s.batch.Set(rowKey(name), b, nil)
 }
 
-func (s step) setProgress(l lane, p *progress) error {
+func (s step) setProgress(l cdc.Lane, p *progress) error {
 	return s.batch.Set(progressKey(l), p.marshal(), nil)
 }
 
