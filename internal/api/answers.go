@@ -23,7 +23,12 @@ var patientID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // getPatientAlerts answers what is active for a patient.
 func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
-	patient, options, wait, refused := s.patientRead(r, "all")
+	patient, options, wait, refused := s.patientRead(r, "all", "max_age")
+	if refused != nil {
+		refused.write(w, false)
+		return
+	}
+	fresh, refused := s.queryFreshness(r.URL.Query())
 	if refused != nil {
 		refused.write(w, false)
 		return
@@ -35,8 +40,7 @@ func (s *Server) getPatientAlerts(w http.ResponseWriter, r *http.Request) {
 		s.notAnswered(w, r, "reading an answer", err)
 		return
 	}
-	w.Header().Set(positionHeader, answer.Position)
-	writeJSON(w, http.StatusOK, answer)
+	s.writeAnswer(w, r, answer, fresh)
 }
 
 // patientRead reads whom a read is about, of when, and what it must have seen, besides parameters of its own.

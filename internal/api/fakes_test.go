@@ -71,6 +71,7 @@ type fakeReader struct {
 	err     error
 
 	position string
+	change   func(*store.Answer) // what it says otherwise
 }
 
 func (r *fakeReader) Whole(ctx context.Context, patient string, o store.ReadOptions) (store.Reading, error) {
@@ -86,7 +87,11 @@ func (r *fakeReader) Active(ctx context.Context, patient string, o store.ReadOpt
 	if errors.Is(r.err, store.ErrNotReached) {
 		<-ctx.Done()
 	}
-	return store.Answer{Patient: patient, Known: true, Position: r.position, Now: o.Now.Time(), Alerts: []store.Alert{}, Unknown: []store.Unknown{}}, r.err
+	a := store.Answer{Patient: patient, Known: true, Position: r.position, Now: o.Now.Time(), Alerts: []store.Alert{}, Unknown: []store.Unknown{}}
+	if r.change != nil {
+		r.change(&a)
+	}
+	return a, r.err
 }
 
 type fakeOwners map[string]string
