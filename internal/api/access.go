@@ -20,15 +20,17 @@ func (s *Server) guarded(rt route, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		watched := &watchedWriter{ResponseWriter: w}
 		caller, began, returned := access.Caller{}, time.Now(), false
+		asked := new([]string)
 		defer func() {
 			status := watched.status()
 			if !returned && !watched.wrote {
 				status = http.StatusInternalServerError // the observer answers a panic with it
 			}
-			s.noteAccess(rt, r, caller, w.Header().Get(positionHeader), status, began)
+			s.noteAccess(rt, r, caller, *asked, w.Header().Get(positionHeader), status, began)
 		}()
 		if s.admitted(rt, watched, r, &caller) {
-			h(watched, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller.Grants)))
+			ctx := context.WithValue(r.Context(), callerKey{}, caller.Grants)
+			h(watched, r.WithContext(context.WithValue(ctx, askedKey{}, asked)))
 		}
 		returned = true
 	}
@@ -61,6 +63,16 @@ func (s *Server) admitted(rt route, w http.ResponseWriter, r *http.Request, call
 // callerKey is under what a request's context has the grants of its caller.
 type callerKey struct{}
 
+// askedKey is under what a request's context has the place for those whom it is about, where its path names nobody.
+type askedKey struct{}
+
+// noteAsked has each of the patients noted in the access log as asked about.
+func noteAsked(r *http.Request, patients []string) {
+	if asked, ok := r.Context().Value(askedKey{}).(*[]string); ok {
+		*asked = patients
+	}
+}
+
 // mayKnowOf says whether the caller may learn whose resources those are: whoever may write them may.
 func (s *Server) mayKnowOf(r *http.Request, resources []string) bool {
 	if s.options.Gate == nil {
@@ -92,8 +104,9 @@ func may(g access.Grants, rt route, r *http.Request) bool {
 	return g.May(access.Write)
 }
 
-// noteAccess writes the access log. answered is the position of the answer; "" when it has none.
-func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, answered string, status int, began time.Time) {
+// noteAccess writes the access log: one entry, or one for each of the patients asked about. answered is the
+// position of the answer; "" when it has none.
+func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, asked []string, answered string, status int, began time.Time) {
 	if s.options.AccessLog == nil {
 		return
 	}
@@ -106,7 +119,7 @@ func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, ans
 		Method: knownMethod(r.Method), Route: rt.path, Rule: short(r.PathValue("rule")), Asked: short(q.Get("min_position")), KnownAt: short(q.Get("known_at")),
 		Answered: answered, Status: status, Millis: float64(time.Since(began).Microseconds()) / 1000}
 	switch {
-	case strings.HasPrefix(rt.path, "/v1/patients/"):
+	case strings.HasPrefix(rt.path, "/v1/patients/{id}"):
 		e.Patient = short(r.PathValue("id"))
 	case r.PathValue("type") != "":
 		e.Resource = short(strings.TrimSuffix(r.PathValue("type")+"/"+r.PathValue("id"), "/"))
@@ -116,7 +129,14 @@ func (s *Server) noteAccess(rt route, r *http.Request, caller access.Caller, ans
 	if e.Rule == "" {
 		e.Rule = short(q.Get("rule"))
 	}
-	s.options.AccessLog.Write(e)
+	for _, patient := range asked {
+		one := *e
+		one.Patient = patient
+		s.options.AccessLog.Write(&one)
+	}
+	if len(asked) == 0 {
+		s.options.AccessLog.Write(e)
+	}
 }
 
 // mostNoted is longer than anything that a caller who is not up to something sends.

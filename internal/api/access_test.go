@@ -168,6 +168,16 @@ func TestTheAccessLogSaysWhoAskedForWhomAndTheOtherLogDoesNot(t *testing.T) {
 	require.NotContains(t, s.logged.String(), "dr-who")
 }
 
+func TestTheAccessLogNamesEachPatientOfAList(t *testing.T) {
+	s := newGated(t, nil)
+	s.do("POST", "/v1/patients/alerts", `{"patients": ["patient-7", "patient-8"]}`, "Authorization", s.token("vigil.read"))
+	s.do("POST", "/v1/patients/alerts", `{"patients": ["patient-7"]}`, "Authorization", s.token("vigil.write"))
+	e := access.Entry{Who: "dr-who", Client: "ward-app", Method: "POST", Route: "/v1/patients/alerts", Status: 200}
+	first, second, refused := e, e, e
+	first.Patient, second.Patient, refused.Status = "patient-7", "patient-8", 403
+	require.Equal(t, []access.Entry{first, second, refused}, s.entries())
+}
+
 // entries is what the access log has, without what differs from run to run.
 func (g *gated) entries() (got []access.Entry) {
 	g.t.Helper()

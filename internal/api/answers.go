@@ -48,25 +48,36 @@ func (s *Server) patientRead(r *http.Request, own ...string) (patient string, o 
 	if patient, refused = s.patient(r.PathValue("id")); refused != nil {
 		return "", o, 0, refused
 	}
-	q, refused := knownQuery(r, append([]string{"now", "min_position", "timeout"}, own...)...)
+	q, refused := knownQuery(r, readParameters(own...)...)
 	if refused != nil {
 		return "", o, 0, refused
 	}
-	if o.Now, _, refused = queryInstant(q, "now"); refused != nil {
-		return "", o, 0, refused
-	}
-	if text := q.Get("all"); text != "" {
-		all, err := strconv.ParseBool(text)
-		if err != nil {
-			return "", o, 0, badQuery("all", "write true or false")
-		}
-		o.All = all
-	}
-	if o.MinEvents, o.MinFacts, refused = s.queryPosition(q, patient); refused != nil {
+	if o, refused = s.readOptions(q, patient); refused != nil {
 		return "", o, 0, refused
 	}
 	wait, refused = s.queryWait(q)
 	return patient, o, wait, refused
+}
+
+// readParameters are those of every read, and its own.
+func readParameters(own ...string) []string {
+	return append([]string{"now", "min_position", "timeout"}, own...)
+}
+
+// readOptions reads of when a read about a patient is, and what it must have seen.
+func (s *Server) readOptions(q url.Values, patient string) (o store.ReadOptions, refused *refusal) {
+	if o.Now, _, refused = queryInstant(q, "now"); refused != nil {
+		return o, refused
+	}
+	if text := q.Get("all"); text != "" {
+		all, err := strconv.ParseBool(text)
+		if err != nil {
+			return o, badQuery("all", "write true or false")
+		}
+		o.All = all
+	}
+	o.MinEvents, o.MinFacts, refused = s.queryPosition(q, patient)
+	return o, refused
 }
 
 // knownQuery reads the query. A parameter that is not known is refused: to leave out a misspelt `now`
@@ -94,28 +105,31 @@ func badQuery(name, mend string) *refusal {
 
 // notAnswered says why a read has no answer.
 func (s *Server) notAnswered(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	s.noAnswer(r, doing, err).write(w, false)
+}
+
+// noAnswer is why a read has none.
+func (s *Server) noAnswer(r *http.Request, doing string, err error) (why *refusal) {
+	later := func(word, issue, title, mend string) *refusal {
+		why := refuse(http.StatusServiceUnavailable, word, issue, title, mend)
+		why.retryAfter = 1
+		return why
+	}
 	switch {
 	case errors.Is(err, ErrCopyBehind):
-		later := refuse(http.StatusServiceUnavailable, "copy-behind", "transient", "nobody owns the patient's partition at this moment, and the copy that could answer has not reached the position",
+		return later("copy-behind", "transient", "nobody owns the patient's partition at this moment, and the copy that could answer has not reached the position",
 			"ask again in a moment, or without min_position for an answer that says how far behind it is")
-		later.retryAfter = 1
-		later.write(w, false)
 	case errors.Is(err, store.ErrNotReached):
-		refuse(http.StatusGatewayTimeout, "position-not-reached", "timeout", "the position was not reached in time",
-			"ask again, or with a longer timeout").write(w, false)
+		return refuse(http.StatusGatewayTimeout, "position-not-reached", "timeout", "the position was not reached in time",
+			"ask again, or with a longer timeout")
 	case errors.Is(err, ErrNotServed):
-		refuse(http.StatusServiceUnavailable, "not-served", "not-supported", "this process does not answer reads",
-			"ask one that has the role rules").write(w, false)
+		return refuse(http.StatusServiceUnavailable, "not-served", "not-supported", "this process does not answer reads",
+			"ask one that has the role rules")
 	case errors.Is(err, ErrCatchingUp):
-		later := refuse(http.StatusServiceUnavailable, "catching-up", "transient", "the service is still reading what the log has", "ask again in a moment")
-		later.retryAfter = 1
-		later.write(w, false)
-	default:
-		s.failed(r, doing, err)
-		failed := refuse(http.StatusServiceUnavailable, "not-readable", "transient", "the answer cannot be read at this moment", "ask again")
-		failed.retryAfter = 1
-		failed.write(w, false)
+		return later("catching-up", "transient", "the service is still reading what the log has", "ask again in a moment")
 	}
+	s.failed(r, doing, err)
+	return later("not-readable", "transient", "the answer cannot be read at this moment", "ask again")
 }
 
 // WorklistQuery asks for a page of what is active across patients. Rule and Severity narrow it when they

@@ -250,6 +250,7 @@ func (s *Server) routes() []route {
 		{"/fhir/{type}", access.Write, methods{"POST": s.bounded(s.postResource)}},
 		{"/fhir/{type}/{id}", access.Write, methods{"PUT": s.bounded(s.putResource), "DELETE": s.deleteResource}},
 		{"/v1/observations", access.Write, methods{"POST": s.bounded(s.postObservations)}},
+		{"/v1/patients/alerts", access.Read, methods{"POST": s.bounded(s.postPatientsAlerts)}},
 		{"/v1/patients/{id}/alerts", access.Read, methods{"GET": s.atOwner(ForRules, s.getPatientAlerts)}},
 		{"/v1/patients/{id}/explain/{rule}", access.Explain, methods{"GET": s.atOwner(ForExplain, s.getExplanation)}},
 		{"/v1/patients/{id}/plan/{rule}", access.Read, methods{"GET": s.atOwner(ForRules, s.getPatientPlan)}},
