@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -54,7 +53,7 @@ func (s *Server) postPatientsAlerts(w http.ResponseWriter, r *http.Request) {
 		refused.write(w, false)
 		return
 	}
-	elsewhere := s.askWards(r, q, patients)
+	elsewhere := s.askWards(r, patients)
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -99,14 +98,13 @@ func (s *Server) readWardList(w http.ResponseWriter, r *http.Request) ([]string,
 
 // askWards has those patients answered, by their place on the list, for whom other instances answer: each by
 // the owner of its partition, or else by somebody with a copy. Who is left out is answered for here.
-func (s *Server) askWards(r *http.Request, q url.Values, patients []string) map[int]json.RawMessage {
+func (s *Server) askWards(r *http.Request, patients []string) map[int]json.RawMessage {
 	if s.options.Cluster == nil || r.Header.Get(passedHeader) != "" {
 		return nil
 	}
-	patience := rulesPatience
-	if q.Has("min_position") {
-		wait, _ := s.queryWait(q) // it has been read before
-		patience += wait
+	patience, refused := s.patience(r, ForRules)
+	if refused != nil { // it has been read before
+		return nil
 	}
 	got := make(map[int]json.RawMessage)
 	here := make(map[int]bool)
@@ -129,23 +127,21 @@ func (s *Server) askWards(r *http.Request, q url.Values, patients []string) map[
 			}
 		}
 		var joined sync.WaitGroup
-		answers := make([]func(), 0, len(ask))
+		answers := make(map[string][]json.RawMessage, len(ask))
 		for url, places := range ask {
 			lines := make([]json.RawMessage, len(places))
+			answers[url] = lines
 			joined.Go(func() { s.peers.askWard(r, url, patients, places, lines, patience) })
-			answers = append(answers, func() {
-				for n, i := range places {
-					if lines[n] == nil {
-						left = true
-						continue
-					}
-					got[i] = lines[n]
-				}
-			})
 		}
 		joined.Wait()
-		for _, take := range answers {
-			take()
+		for url, places := range ask {
+			for n, i := range places {
+				if line := answers[url][n]; line != nil {
+					got[i] = line
+				} else {
+					left = true
+				}
+			}
 		}
 		if !left || time.Since(began) > s.peers.handOver || r.Context().Err() != nil {
 			return got
