@@ -176,7 +176,7 @@ func Default() Config {
 		Kafka:  Kafka{Partitions: 8, Replication: 1, Prefix: "vigil-", SessionTimeout: 10 * time.Second, LocalRetention: 7 * 24 * time.Hour},
 		Store:  Store{Memory: 256 << 20, RecoveryShare: 40},
 		Explain: Explain{
-			Share:       45,
+			Share:       25,
 			MaxLag:      2000,
 			Memory:      256 << 20,
 			Batch:       4096,
