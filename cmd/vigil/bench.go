@@ -117,7 +117,7 @@ func (a *app) bench(ctx context.Context, o benchOptions) (err error) {
 	if err := os.MkdirAll(filepath.Dir(packs), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(packs, []byte(bench.Pack), 0o600); err != nil {
+	if err := os.WriteFile(packs, []byte(bench.Pack(1)), 0o600); err != nil {
 		return err
 	}
 	c, err := config.Load(config.Sources{Environ: os.Environ(), Flags: o.cluster})

@@ -100,7 +100,7 @@ func startVigil(b *testing.B, c processor.Config) (processed, func()) {
 	medications := processor.NewMedications()
 	sets := processor.NewRuleSets(rules.CompileOptions{Zone: time.UTC}, st.RuleSet)
 	p, err := processor.Start(b.Context(), c, processor.Deps{Store: st, Sets: sets, Medications: medications,
-		RuleSet: rules.NewSet(clinical.File{Name: "ward.yaml", Data: []byte(Pack)}),
+		RuleSet: rules.NewSet(clinical.File{Name: "ward.yaml", Data: []byte(Pack(1))}),
 		Decoder: fhir.New(fhir.Options{Zone: time.UTC, Medication: medications.Codes, KnownUnit: func(string) bool { return true }})})
 	require.NoError(b, err)
 	require.NoError(b, p.WaitReady(b.Context()))

@@ -30,7 +30,7 @@ func BenchmarkExplain(b *testing.B) {
 // partition is the workload as the facts log has it.
 func partition(patients, each, lines int) (entries []replay.Entry, facts int) {
 	w := NewWorkload(patients, each, 1)
-	files := []clinical.File{{Name: "ward.yaml", Data: []byte(Pack)}}
+	files := []clinical.File{{Name: "ward.yaml", Data: []byte(Pack(1))}}
 	add := func(key string, rec clinical.Record) {
 		entries = append(entries, replay.Entry{Offset: int64(len(entries)), Key: key, Value: rec.Marshal()})
 	}

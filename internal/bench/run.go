@@ -149,7 +149,10 @@ func appendLine(b []byte, f Fact) []byte {
 // check asks every rule of every patient at every instant and compares with the rules written by hand.
 func (r *Report) check(w *Workload, e Engine, o Options) error {
 	want := w.Expect()
-	var got [len(Instants)][len(RuleIDs)]Expected
+	var got [len(Instants)][]Expected
+	for i := range got {
+		got[i] = make([]Expected, w.Rules)
+	}
 	for p := range w.Patients {
 		id := PatientID(int32(p))
 		for i, now := range Instants {
@@ -160,7 +163,8 @@ func (r *Report) check(w *Workload, e Engine, o Options) error {
 			if reading.Plan == nil {
 				return fmt.Errorf("%w: no rule set is active", ErrWrongAnswers)
 			}
-			for n, rule := range RuleIDs {
+			for n := range w.Rules {
+				rule := RuleID(n)
 				compiled, ok := reading.Plan.Program.Rule(rule)
 				if !ok {
 					return fmt.Errorf("%w: rule %s is not active", ErrWrongAnswers, rule)
@@ -174,9 +178,9 @@ func (r *Report) check(w *Workload, e Engine, o Options) error {
 		o.Progress("answers", p, w.Patients)
 	}
 	for i := range Instants {
-		for n, rule := range RuleIDs {
+		for n := range w.Rules {
 			if got[i][n] != want[i][n] {
-				return fmt.Errorf("%w: %s at %s is true of %d patients (%016x), want %d (%016x)", ErrWrongAnswers, rule, Instants[i],
+				return fmt.Errorf("%w: %s at %s is true of %d patients (%016x), want %d (%016x)", ErrWrongAnswers, RuleID(n), Instants[i],
 					got[i][n].Patients, got[i][n].Hash, want[i][n].Patients, want[i][n].Hash)
 			}
 		}
